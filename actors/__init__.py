@@ -1,0 +1,1 @@
+"""The actors and everything they stand on: kernel, protocol, agents, link, journal, records."""

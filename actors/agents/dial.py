@@ -1,0 +1,29 @@
+"""The one way in: from a target to a live link."""
+
+from __future__ import annotations
+
+from actors.agents.http import dial_http
+from actors.agents.link import AgentLink, AgentListener, DialOptions
+from actors.agents.stdio import dial_stdio
+from actors.agents.target import AgentTarget, TargetKind
+from actors.agents.websocket import dial_websocket
+from actors.errors import AgentUnreachableError
+
+
+async def dial(target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
+    """Reach the agent at ``target`` and tell ``listener`` what it sends.
+
+    Raises AgentStartError (the command does not start) or AgentUnreachableError (nothing answers at the
+    address within ``connect_timeout_s``). Whoever dials closes the link.
+    """
+    match target.kind:
+        case TargetKind.WEBSOCKET:
+            return await dial_websocket(target, listener, options)
+        case TargetKind.HTTP:
+            return await dial_http(target, listener, options)
+        case TargetKind.STDIO:
+            return await dial_stdio(target, listener, options)
+        case TargetKind.AGENTAPI:
+            raise AgentUnreachableError(
+                f"{target.label}: the way to agents of the older HTTP API is not built yet"
+            )

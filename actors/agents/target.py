@@ -1,0 +1,125 @@
+"""Where an agent is: the TARGET string of the command line and the settings, parsed once.
+
+Accepted forms::
+
+    ws://HOST[:PORT]/PATH      wss://…     ACP over one WebSocket
+    http://HOST[:PORT]/PATH    https://…   ACP over POST and server-sent events
+    stdio:COMMAND ARGS                     a local process, ACP on its stdin and stdout (no shell)
+    agentapi+http://HOST:PORT              an agent that only has the older HTTP API
+
+A target may carry credentials (``user:password@`` or a query string), and a command may carry them among
+its arguments. None of these is ever shown: ``repr``, ``str`` and error texts use ``label``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from actors.errors import SettingsError
+
+ACCEPTED: Final = "ws://HOST/acp, wss://HOST/acp, http://HOST/acp, https://HOST/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT"
+
+
+class TargetKind(StrEnum):
+    """The wire that a target is reached by."""
+
+    WEBSOCKET = "websocket"
+    HTTP = "http"
+    STDIO = "stdio"
+    AGENTAPI = "agentapi"
+
+
+_KIND_OF_SCHEME: Final = {
+    "ws": TargetKind.WEBSOCKET,
+    "wss": TargetKind.WEBSOCKET,
+    "http": TargetKind.HTTP,
+    "https": TargetKind.HTTP,
+    "agentapi+http": TargetKind.AGENTAPI,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AgentTarget:
+    """One agent's address. Make it with ``AgentTarget.parse``.
+
+    ``url`` has no credentials in it (they are in ``credentials``) but keeps its query string; it is empty
+    for ``stdio``. ``command`` is the program and its arguments, empty for all other kinds. ``label`` is
+    safe to log.
+    """
+
+    kind: TargetKind
+    label: str
+    url: str = ""
+    credentials: tuple[str, str] | None = None
+    command: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def parse(cls, text: str) -> AgentTarget:
+        """Read a TARGET string; raises SettingsError that says what was got and what is accepted."""
+        text = text.strip()
+        if text.startswith("stdio:"):
+            return _parse_command(text.removeprefix("stdio:"))
+        return _parse_url(text)
+
+    def __repr__(self) -> str:
+        return f"AgentTarget({self.label!r})"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+def _parse_command(text: str) -> AgentTarget:
+    try:
+        command = tuple(shlex.split(text))
+    except ValueError as error:
+        raise SettingsError(f"stdio: target whose command cannot be split into words: {error}") from None
+    if not command or not command[0]:
+        raise SettingsError("stdio: target without a command; expected stdio:COMMAND ARGS")
+    return AgentTarget(kind=TargetKind.STDIO, label=f"stdio:{command[0]}", command=command)
+
+
+def _parse_url(text: str) -> AgentTarget:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port  # reading the port checks it
+    except ValueError:
+        raise _not_accepted(text, "host or port is malformed") from None
+    kind = _KIND_OF_SCHEME.get(parts.scheme)
+    if kind is None:
+        raise _not_accepted(text, "unknown kind of target")
+    if not host:
+        raise _not_accepted(text, "host is missing")
+    if parts.fragment:
+        raise _not_accepted(text, "a fragment (#…) has no meaning here")
+    authority = parts.netloc.rpartition("@")[2]
+    return AgentTarget(
+        kind=kind,
+        label=f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{authority}{parts.path}",
+        url=urlunsplit((parts.scheme, authority, parts.path, parts.query, "")),
+        credentials=_credentials(parts),
+    )
+
+
+def _credentials(parts: SplitResult) -> tuple[str, str] | None:
+    if parts.username is None:
+        return None
+    return unquote(parts.username), unquote(parts.password or "")
+
+
+def _not_accepted(text: str, why: str) -> SettingsError:
+    return SettingsError(f"agent target {_shown(text)!r}: {why}; accepted are {ACCEPTED}")
+
+
+def _shown(text: str) -> str:
+    """What of a string that could not be parsed may be shown: its first word, without credentials."""
+    word = text.split(maxsplit=1)[0] if text else ""
+    word = word.split("?", 1)[0].split("#", 1)[0]
+    before, at, after = word.rpartition("@")
+    if at:
+        scheme, slashes, _ = before.partition("//")
+        word = f"{scheme}//***@{after}" if slashes else f"***@{after}"
+    return word[:80]

@@ -1,0 +1,1 @@
+"""Which worker has room, and which worker holds a workspace."""

@@ -1,0 +1,158 @@
+"""One client's live view of a session, with a bounded window.
+
+An attachment sends events as they happen while its window is open. Once the window is used up, or the
+link is congested, it falls behind: it keeps only its position, and reads on from the history when the
+client has taken what it was sent. So nobody waits for a slow client, and nothing is kept twice for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass
+
+from actors import errors
+from actors.connection.events import Event, EventKind
+from actors.connection.history import History
+from actors.link.channel import Channel
+
+WINDOW_FRAMES = 512
+WINDOW_BYTES = 256 * 1024
+MAX_PRIVATE = 256
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentStatistics:
+    """A snapshot: where the client is, and how far behind."""
+
+    position: int
+    behind: int
+    window_frames: int
+    window_bytes: int
+
+
+class Attachment:
+    """Created by the worker for a stream of a link; belongs to one session's connection actor."""
+
+    __slots__ = (
+        "_asked_from",
+        "_frames",
+        "_lagging",
+        "_private",
+        "_size",
+        "channel",
+        "client",
+        "gone",
+        "number",
+        "position",
+        "stream",
+    )
+
+    def __init__(self, channel: Channel, stream: int, client: str) -> None:
+        self.number = next(_numbers)
+        self.channel = channel
+        self.stream = stream
+        self.client = client
+        self.position = 0
+        self.gone = False
+        self._frames = WINDOW_FRAMES
+        self._size = WINDOW_BYTES
+        self._lagging = False
+        self._asked_from = 0
+        self._private: deque[tuple[int, bytes, bytes]] = deque()
+
+    def start(self, history: History, position: int) -> None:
+        """Show every event after ``position``, then what happens.
+
+        Questions of the past are left out: the session asks those again that are still open.
+        """
+        self.position = position
+        self._asked_from = history.last_seq + 1
+        self.catch_up(history)
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether it reads from the history instead of live."""
+        return self._lagging
+
+    def offer(self, event: Event) -> None:
+        """Send a new event if the client keeps up; else remember nothing but the position."""
+        if self._lagging:
+            return
+        if self._frames <= 0 or self._size <= 0 or self.channel.congested:
+            self._lagging = True
+            return
+        self._show(event)
+
+    def say(self, request_id: bytes, message: bytes, after_seq: int) -> None:
+        """Send what concerns this client alone, after event ``after_seq``.
+
+        ``request_id`` is that of the request it answers, as JSON text; empty for a message on its own. A client
+        that lets 256 of them wait is cut off.
+        """
+        if not self._lagging:
+            self._send_private(request_id, message)
+        elif len(self._private) < MAX_PRIVATE:
+            self._private.append((after_seq, request_id, message))
+        else:
+            self.end(errors.SlowConsumerError(f"{MAX_PRIVATE} answers wait to be read"))
+
+    def grant(self, frames: int, size: int) -> None:
+        """The client has taken that much: widen the window again."""
+        self._frames += frames
+        self._size += size
+
+    def catch_up(self, history: History) -> None:
+        """Read on from the history until the window is used up or the newest event is sent."""
+        self._lagging = True
+        for event in history.after(self.position):
+            self._say_up_to(self.position)
+            if self._frames <= 0 or self._size <= 0 or self.channel.congested:
+                return
+            self._show(event)
+        self._say_up_to(history.last_seq)
+        self._lagging = False
+
+    def end(self, error: errors.LumiLinkError) -> None:
+        """Tell the replica that this attachment is over, and why."""
+        self.channel.send_close(self.stream, error)
+
+    def statistics(self, history: History) -> AttachmentStatistics:
+        """A frozen snapshot."""
+        return AttachmentStatistics(self.position, history.last_seq - self.position, self._frames, self._size)
+
+    def _show(self, event: Event) -> None:
+        self.position = event.seq
+        kind = event.kind
+        message = event.message
+        if kind is EventKind.UPDATE:
+            self._spend(message)
+            self.channel.send_data(self.stream, message)
+        elif kind is EventKind.ANSWER:
+            if event.concerns == self.number:
+                self._send_private(event.request_id, message)
+        elif kind is EventKind.PROMPT:
+            if event.concerns != self.number:
+                self._spend(message)
+                self.channel.send_data(self.stream, message)
+        elif event.seq >= self._asked_from and event.concerns in (None, self.number):
+            self._spend(message)
+            self.channel.send_data(self.stream, message)
+
+    def _send_private(self, request_id: bytes, message: bytes) -> None:
+        self._spend(message)
+        if request_id:
+            self.channel.send_answer(self.stream, request_id, message)
+        else:
+            self.channel.send_data(self.stream, message)
+
+    def _spend(self, message: bytes) -> None:
+        self._frames -= 1
+        self._size -= len(message)
+
+    def _say_up_to(self, seq: int) -> None:
+        while self._private and self._private[0][0] <= seq:
+            _, request_id, message = self._private.popleft()
+            self._send_private(request_id, message)

@@ -1,0 +1,54 @@
+"""The events of one session that are kept in memory, oldest trimmed first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.connection.events import Event
+
+_COMPACT_AT = 1024
+
+
+class History:
+    """Events by ``seq``, at most ``max_bytes`` of messages; the newest event is always kept.
+
+    What is trimmed is known: ``first_seq`` is the oldest event that can still be read.
+    """
+
+    __slots__ = ("_bytes", "_events", "_head", "_max_bytes", "last_seq")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._events: list[Event] = []
+        self._head = 0
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self.last_seq = 0
+
+    @property
+    def first_seq(self) -> int:
+        """The oldest ``seq`` that is kept; ``last_seq + 1`` while there is none."""
+        return self.last_seq + 1 - (len(self._events) - self._head)
+
+    def append(self, event: Event) -> None:
+        """Add the next event. Its ``seq`` must be ``last_seq + 1``."""
+        self._events.append(event)
+        self.last_seq = event.seq
+        self._bytes += len(event.message)
+        if self._bytes > self._max_bytes:
+            self._trim()
+
+    def after(self, seq: int) -> Iterator[Event]:
+        """Kept events with a higher ``seq``, in order. Events added meanwhile are included."""
+        while seq < self.last_seq:
+            index = self._head + max(seq + 1 - self.first_seq, 0)
+            event = self._events[index]
+            yield event
+            seq = event.seq
+
+    def _trim(self) -> None:
+        while self._bytes > self._max_bytes and self._head < len(self._events) - 1:
+            self._bytes -= len(self._events[self._head].message)
+            self._head += 1
+        if self._head >= _COMPACT_AT and self._head * 2 >= len(self._events):
+            del self._events[: self._head]
+            self._head = 0

@@ -1,0 +1,156 @@
+"""What a connection actor is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from actors import errors
+from actors.agents.link import LinkClosed
+from actors.agents.target import AgentTarget
+from actors.connection.attachment import Attachment
+from actors.kernel.ref import ActorRef
+from actors.protocol.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """How connections are made and kept. Times in seconds, sizes in bytes."""
+
+    target: AgentTarget
+    agent_start_timeout_s: float = 60.0
+    request_timeout_s: float = 60.0
+    cancel_grace_s: float = 30.0
+    detached_ttl_s: float = 900.0
+    max_frame_bytes: int = 16 * 1024 * 1024
+    history_bytes: int = 1024 * 1024
+    agent_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class SessionDirectory(Protocol):
+    """Where a worker looks up who holds a session; the connection actors keep it true."""
+
+    def session_opened(self, session_id: str, holder: ActorRef) -> None:
+        """From now on ``holder`` takes what concerns the session."""
+
+    def session_closed(self, session_id: str) -> None:
+        """The session is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Dial the agent and start a session on it: ``session/new``."""
+
+    session_id: str
+    attachment: Attachment
+    request: Envelope
+    client_initialize: bytes
+    cwd: str
+
+
+class AttachMode(StrEnum):
+    """How a client joins a session that is there."""
+
+    LOAD = "session/load"
+    RESUME = "session/resume"
+    CURSOR = "_lumilink/session/attach"
+
+
+@dataclass(frozen=True, slots=True)
+class AttachSession:
+    """A client joins: ``session/load``, ``session/resume`` or ``_lumilink/session/attach``."""
+
+    session_id: str
+    attachment: Attachment
+    request: Envelope
+    mode: AttachMode
+    after_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSession:
+    """``session/fork``: the agent makes a second session out of one; the client is attached to it."""
+
+    session_id: str
+    new_session_id: str
+    attachment: Attachment
+    request: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """A client's view ended. Its session goes on."""
+
+    session_id: str
+    attachment: Attachment
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFrame:
+    """A message of an attached client."""
+
+    session_id: str
+    attachment: Attachment
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """An attachment that fell behind may read on."""
+
+    session_id: str
+    attachment: Attachment
+    frames: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentGone:
+    """The link to the agent ended, after everything that it sent was handled."""
+
+    closed: LinkClosed
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOverdue:
+    """A client's request (attachment, id) is unanswered at its deadline."""
+
+    key: tuple[int, bytes]
+    error: errors.LumiLinkError
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOverdue:
+    """A cancelled turn has not ended within the time that agents get for it."""
+
+    session_id: str
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeSessions:
+    """Ask: a list of ``SessionSummary``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """What ``session/list`` and the topology tell about a session."""
+
+    session_id: str
+    installation: str
+    workspace_id: str
+    cwd: str
+    title: str | None
+    updated_at: str
+    attachments: int
+    turn: str
+
+
+class Readable:
+    """The agent's inbox has frames; see ``inbox.py``."""
+
+
+class CheckIdle:
+    """Time to look whether anyone still uses this connection."""

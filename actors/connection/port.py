@@ -1,0 +1,202 @@
+"""The agent's side of a connection: dialling, our requests to it, what it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from actors import errors
+from actors.agents.dial import dial
+from actors.agents.link import AgentLink, DialOptions
+from actors.connection import states
+from actors.connection.agreement import initialize_params, read_agreement
+from actors.connection.calls import AgentCalls, OnOutcome
+from actors.connection.inbox import AgentInbox
+from actors.connection.messages import AgentGone, ConnectionSettings
+from actors.connection.states import ConnectionState
+from actors.kernel.ref import ActorRef
+from actors.protocol import compose, rewrite
+from actors.protocol.handshake import has_capability
+from actors.protocol.envelope import Envelope, MessageKind, parse, request_id_of, result_raw
+
+log = logging.getLogger("lumilink.connection")
+
+READ_AT_ONCE = 64
+MAX_FAULTS = 100
+
+
+class AgentPort:
+    """One link to one agent, with its state and the requests that it has not answered.
+
+    ``on_message`` gets every request and notification of the agent; answers go to who asked.
+    """
+
+    def __init__(
+        self,
+        owner: ActorRef,
+        settings: ConnectionSettings,
+        on_message: Callable[[Envelope], None],
+        on_gone: Callable[[AgentGone], None],
+    ) -> None:
+        self.state = ConnectionState.CONNECTING
+        self.profile = b"{}"
+        self.agreement: dict[str, object] = {}
+        self._settings = settings
+        self._on_message = on_message
+        self._on_gone = on_gone
+        self._calls = AgentCalls()
+        self._inbox = AgentInbox(owner, settings.target.label)
+        self._link: AgentLink | None = None
+        self._faults = 0
+
+    # ---------------------------------------------------------------- opening and closing
+
+    async def open(self, cwd: str, client_initialize: bytes) -> None:
+        """Dial and shake hands, within ``agent_start_timeout_s``.
+
+        Raises AgentStartError, AgentUnreachableError, AgentTimeoutError, AgentClosedError or
+        AgentProtocolError (no common version, both are named).
+        """
+        settings = self._settings
+        options = DialOptions(cwd=cwd, env=settings.agent_env, max_frame_bytes=settings.max_frame_bytes)
+        try:
+            async with asyncio.timeout(settings.agent_start_timeout_s):
+                self._link = await dial(settings.target, self._inbox, options)
+                self._inbox.bind(self._link)
+                params = initialize_params(client_initialize)
+                answer = await self.call("initialize", params, settings.agent_start_timeout_s)
+        except TimeoutError:
+            raise errors.AgentTimeoutError(
+                f"{settings.target.label} was not reached in {settings.agent_start_timeout_s:g} s"
+            ) from None
+        except errors.AgentClosedError as error:
+            raise errors.AgentStartError(error.detail) from None
+        if answer.kind is MessageKind.ERROR:
+            raise errors.AgentProtocolError(f"{settings.target.label} refused initialize")
+        self.profile = result_raw(answer)
+        self.agreement = read_agreement(self.profile)
+        self.state = states.check(self.state, ConnectionState.CONNECTED)
+
+    async def close(self) -> None:
+        """End the link; nothing of it is left afterwards."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+        self._calls.fail_all(errors.AgentClosedError("the connection to the agent was closed"))
+
+    # ---------------------------------------------------------------- to the agent
+
+    def send(self, frame: bytes) -> None:
+        """Send a message as it is. Raises AgentClosedError or MailboxFullError."""
+        if self._link is None:
+            raise errors.AgentClosedError(f"{self._settings.target.label} is gone")
+        self._link.send(frame)
+
+    def forward(self, request: Envelope, session: tuple[str, str] | None, on_outcome: OnOutcome) -> int:
+        """Send a client's request under an id of ours; ``session`` is (our id, the agent's id)."""
+        number = self._calls.start(on_outcome)
+        frame = rewrite.with_id(request, number)
+        if session is not None:
+            frame = rewrite.with_session(frame, *session)
+        return self._send_call(number, frame)
+
+    def request(self, method: str, params: object, on_outcome: OnOutcome) -> int:
+        """Send a request of our own."""
+        number = self._calls.start(on_outcome)
+        return self._send_call(number, compose.request(number, method, params))
+
+    async def call(self, method: str, params: object, deadline_s: float) -> Envelope:
+        """A request of our own, awaited: the agent's answer, be it a result or an error of its own.
+
+        Raises AgentTimeoutError at the deadline, AgentClosedError or MailboxFullError.
+        """
+        return await self._await_answer(
+            lambda on_outcome: self.request(method, params, on_outcome), method, deadline_s
+        )
+
+    async def call_forwarded(self, request: Envelope, deadline_s: float) -> Envelope:
+        """``call`` with a client's request, passed on as it is."""
+        return await self._await_answer(
+            lambda on_outcome: self.forward(request, None, on_outcome), str(request.method), deadline_s
+        )
+
+    async def _await_answer(
+        self, start: Callable[[OnOutcome], int], method: str, deadline_s: float
+    ) -> Envelope:
+        future: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Envelope | errors.LumiLinkError) -> None:
+            if future.done():
+                return
+            if isinstance(outcome, errors.LumiLinkError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        number = start(settle)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await future
+        except TimeoutError:
+            error = errors.AgentTimeoutError(f"no answer to {method} in {deadline_s:g} s")
+            self._calls.settle(number, error)
+            raise error from None
+
+    def settle(self, number: int, error: errors.LumiLinkError) -> bool:
+        """End a request from our side; false if it was answered already."""
+        return self._calls.settle(number, error)
+
+    def _send_call(self, number: int, frame: bytes) -> int:
+        try:
+            self.send(frame)
+        except errors.LumiLinkError as error:
+            self._calls.settle(number, error)
+        return number
+
+    # ---------------------------------------------------------------- from the agent
+
+    def read(self) -> None:
+        """Handle what the agent sent, at most 64 messages at once."""
+        for _ in range(READ_AT_ONCE):
+            frame = self._inbox.take()
+            if frame is None:
+                return
+            if isinstance(frame, AgentGone):
+                self._gone(frame)
+                return
+            self._handle(frame)
+        self._inbox.tell_again()
+
+    def _handle(self, frame: bytes) -> None:
+        try:
+            message = parse(frame, max_bytes=self._settings.max_frame_bytes)
+        except errors.ProtocolFault as error:
+            self._fault(error)
+            return
+        kind = message.kind
+        if kind is MessageKind.NOTIFICATION or kind is MessageKind.REQUEST:
+            self._on_message(message)
+        elif not self._calls.settle(message.id, message):
+            log.debug("%s answered a request that nobody asks", self._settings.target.label)
+
+    def _fault(self, error: errors.ProtocolFault) -> None:
+        self._faults += 1
+        if self._faults <= 3 or self._faults % MAX_FAULTS == 0:
+            log.warning("%s sent a bad message (%d so far): %s", self._settings.target.label, self._faults, error)
+        try:
+            self.send(compose.error_response(request_id_of(error), error))
+        except errors.LumiLinkError as closed:
+            log.debug("cannot tell %s: %s", self._settings.target.label, closed)
+
+    def _gone(self, gone: AgentGone) -> None:
+        self._link = None
+        if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
+            self.state = states.check(self.state, ConnectionState.ERROR)
+        reason = f"{self._settings.target.label} ended: {gone.closed.reason}"
+        self._calls.fail_all(errors.AgentClosedError(reason))
+        self._on_gone(gone)
+
+    def offers(self, *path: str) -> bool:
+        """Whether the agent's capabilities hold an object or true at ``path``."""
+        return has_capability(self.profile, ".".join(("agentCapabilities", *path)))

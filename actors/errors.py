@@ -1,0 +1,395 @@
+"""Every error LumiLink raises on purpose: one tree, each leaf with a stable code.
+
+The tree::
+
+    LumiLinkError
+    ├── ConnectionFault            category "connection": a peer is not there, or went away
+    │   ├── AgentStartError
+    │   ├── AgentUnreachableError
+    │   ├── AgentClosedError
+    │   ├── AgentTimeoutError
+    │   ├── LinkBrokenError
+    │   ├── ConnectionUnknownError
+    │   └── SlowConsumerError
+    ├── ProtocolFault              category "protocol": a message that the protocol does not allow
+    │   ├── ParseError
+    │   ├── InvalidRequestError
+    │   ├── FrameTooLargeError
+    │   ├── MethodNotFoundError
+    │   ├── InvalidParamsError
+    │   ├── NotInitializedError
+    │   ├── MediaTypeError
+    │   ├── NotAcceptableError
+    │   ├── BatchError
+    │   └── AgentProtocolError
+    ├── ApplicationFault           category "application": allowed, but not now or not here
+    │   ├── SessionNotFoundError
+    │   ├── SessionClosedError
+    │   ├── QuestionUnknownError
+    │   ├── PromptQueueFullError
+    │   ├── AgentCapabilityError
+    │   ├── AuthenticationError
+    │   └── RequestCancelledError
+    └── SystemFault                category "system": LumiLink itself cannot, for now or at all
+        ├── CapacityError
+        ├── WorkerUnavailableError
+        ├── MailboxFullError
+        ├── AskDeadlineError
+        ├── ActorStoppedError
+        ├── ActorFailedError
+        ├── InternalError
+        ├── SettingsError
+        ├── PortInUseError
+        └── RayUnavailableError
+
+An error crosses process borders (Ray, the link, JSON-RPC, HTTP), so its constructor takes exactly
+its ``args`` and it survives a pickle round trip.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Category(StrEnum):
+    """Which part of the way a failure belongs to (FR-011)."""
+
+    CONNECTION = "connection"
+    PROTOCOL = "protocol"
+    APPLICATION = "application"
+    SYSTEM = "system"
+
+
+class LumiLinkError(Exception):
+    """Base of all errors. ``detail`` says what was wrong and what was expected, without a secret in it.
+
+    ``retry_after_s`` is the time in seconds after which a repeat makes sense, where that is known.
+    """
+
+    code: ClassVar[str] = "internal"
+    category: ClassVar[Category] = Category.SYSTEM
+    retryable: ClassVar[bool] = False
+    recovery: ClassVar[str] = "Report this with the log of the process that raised it."
+    rpc_code: ClassVar[int] = -32603
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(detail, retry_after_s)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.detail
+
+    def data(self) -> dict[str, str | bool | float]:
+        """What both wire forms carry beside the message: code, category, retryable, recovery."""
+        data: dict[str, str | bool | float] = {
+            "code": self.code,
+            "category": self.category.value,
+            "retryable": self.retryable,
+            "recovery": self.recovery,
+        }
+        if self.retry_after_s is not None:
+            data["retryAfter"] = self.retry_after_s
+        return data
+
+
+class ConnectionFault(LumiLinkError):  # noqa: N818 - a branch of the tree, never raised itself
+    """A peer is not there, or went away."""
+
+    category = Category.CONNECTION
+    retryable = True
+    rpc_code = -32010
+    http_status = 502
+
+
+class AgentStartError(ConnectionFault):
+    """The agent's command could not be started, or ended before it answered ``initialize``."""
+
+    code = "agent-start-failed"
+    recovery = "Check the agent's command and its log, then open the session again."
+
+
+class AgentUnreachableError(ConnectionFault):
+    """The agent's address refused the connection or did not answer in time."""
+
+    code = "agent-unreachable"
+    recovery = "Check that the agent listens at its address, then open the session again."
+
+
+class AgentClosedError(ConnectionFault):
+    """The agent ended its connection while an answer of it was awaited."""
+
+    code = "agent-closed"
+    recovery = "Send the prompt again; if it happens again, look at the agent's log."
+
+
+class AgentTimeoutError(ConnectionFault):
+    """The agent did not answer within the time that the request names."""
+
+    code = "agent-timeout"
+    recovery = "Send the request again, or cancel the turn if the agent is stuck."
+    http_status = 504
+
+
+class LinkBrokenError(ConnectionFault):
+    """The socket between ingress and worker broke while a request was on its way."""
+
+    code = "link-broken"
+    recovery = "Reconnect and load the session; it goes on where it was."
+
+
+class ConnectionUnknownError(ConnectionFault):
+    """An ``Acp-Connection-Id`` that was never given out, or has ended."""
+
+    code = "connection-unknown"
+    recovery = "Send initialize again and use the connection id of its answer; sessions are still there."
+    http_status = 404
+
+
+class SlowConsumerError(ConnectionFault):
+    """A client fell behind what is kept for it."""
+
+    code = "slow-consumer"
+    recovery = "Reconnect and load the session; read faster, or attach with fewer sessions on a connection."
+
+
+class ProtocolFault(LumiLinkError):  # noqa: N818 - a branch of the tree, never raised itself
+    """A message that JSON-RPC, ACP or its remote transport does not allow."""
+
+    category = Category.PROTOCOL
+    rpc_code = -32600
+    http_status = 400
+
+
+class ParseError(ProtocolFault):
+    """Not UTF-8, not JSON, or nested deeper than the parser goes."""
+
+    code = "parse-error"
+    recovery = "Send one JSON-RPC 2.0 message as UTF-8 text."
+    rpc_code = -32700
+
+
+class InvalidRequestError(ProtocolFault):
+    """JSON, but no JSON-RPC 2.0 message."""
+
+    code = "invalid-request"
+    recovery = 'Send an object with "jsonrpc": "2.0" and a method, or an id with a result or an error.'
+
+
+class FrameTooLargeError(ProtocolFault):
+    """A message over the size limit."""
+
+    code = "frame-too-large"
+    recovery = "Send less at once: embed large resources by link instead of by content."
+    http_status = 413
+
+
+class MethodNotFoundError(ProtocolFault):
+    """A method that neither ACP nor this peer has."""
+
+    code = "method-not-found"
+    recovery = "Use a method of ACP version 1, or an extension method that starts with an underscore."
+    rpc_code = -32601
+
+
+class InvalidParamsError(ProtocolFault):
+    """Known method, wrong parameters."""
+
+    code = "invalid-params"
+    recovery = "Correct the parameter that the message names."
+    rpc_code = -32602
+
+
+class NotInitializedError(ProtocolFault):
+    """A request before ``initialize``."""
+
+    code = "not-initialized"
+    recovery = "Send initialize first on every new connection."
+
+
+class MediaTypeError(ProtocolFault):
+    """A POST whose ``Content-Type`` is not ``application/json``."""
+
+    code = "unsupported-media-type"
+    recovery = "Send Content-Type: application/json."
+    http_status = 415
+
+
+class NotAcceptableError(ProtocolFault):
+    """A GET whose ``Accept`` does not take ``text/event-stream``."""
+
+    code = "not-acceptable"
+    recovery = "Send Accept: text/event-stream."
+    http_status = 406
+
+
+class BatchError(ProtocolFault):
+    """A JSON-RPC batch; the remote-transport RFD has none."""
+
+    code = "batch-unsupported"
+    recovery = "Send each message of the batch on its own."
+    http_status = 501
+
+
+class AgentProtocolError(ProtocolFault):
+    """The agent sent what the protocol does not allow, or speaks no version that we speak."""
+
+    code = "agent-protocol-error"
+    recovery = "Update the agent; its log and this message say what it sent."
+    http_status = 502
+
+
+class ApplicationFault(LumiLinkError):  # noqa: N818 - a branch of the tree, never raised itself
+    """A valid request that cannot be served now or here."""
+
+    category = Category.APPLICATION
+    rpc_code = -32020
+    http_status = 409
+
+
+class SessionNotFoundError(ApplicationFault):
+    """No session with this id that the caller may see."""
+
+    code = "session-not-found"
+    recovery = "List the sessions, or start a new one with session/new."
+    rpc_code = -32002
+    http_status = 404
+
+
+class SessionClosedError(ApplicationFault):
+    """The session was closed."""
+
+    code = "session-closed"
+    recovery = "Start a new session with session/new."
+    http_status = 410
+
+
+class QuestionUnknownError(ApplicationFault):
+    """An answer to a request that nobody asks, or that was answered already."""
+
+    code = "question-unknown"
+    recovery = "Nothing to do: the first answer was taken."
+
+
+class PromptQueueFullError(ApplicationFault):
+    """More prompts wait for the running turn than the queue takes."""
+
+    code = "prompt-queue-full"
+    retryable = True
+    recovery = "Wait for the running turn to end, or cancel it, then send the prompt again."
+    http_status = 429
+
+
+class AgentCapabilityError(ApplicationFault):
+    """The agent does not offer what was asked of it."""
+
+    code = "agent-capability-missing"
+    recovery = "Use another agent, or leave this method out; initialize tells what there is."
+    rpc_code = -32601
+
+
+class AuthenticationError(ApplicationFault):
+    """The agent asks for ``authenticate`` first, or the caller's credential is missing or wrong."""
+
+    code = "authentication-required"
+    recovery = "Authenticate with one of the methods that initialize names, then try again."
+    rpc_code = -32000
+    http_status = 401
+
+
+class RequestCancelledError(ApplicationFault):
+    """The request was cancelled by its sender."""
+
+    code = "request-cancelled"
+    retryable = True
+    recovery = "Send it again if it is still wanted."
+    rpc_code = -32800
+
+
+class SystemFault(LumiLinkError):  # noqa: N818 - a branch of the tree, never raised itself
+    """LumiLink itself cannot, for now or at all."""
+
+    category = Category.SYSTEM
+    rpc_code = -32030
+    http_status = 503
+
+
+class CapacityError(SystemFault):
+    """All places of all workers are taken."""
+
+    code = "capacity-exhausted"
+    retryable = True
+    recovery = "Try again later, close sessions that are not needed, or add workers."
+
+
+class WorkerUnavailableError(SystemFault):
+    """The worker that holds the session cannot be reached."""
+
+    code = "worker-unavailable"
+    retryable = True
+    recovery = "Try again in a few seconds; the worker is being restarted or replaced."
+
+
+class MailboxFullError(SystemFault):
+    """An actor has as many unhandled messages as its mailbox takes."""
+
+    code = "mailbox-full"
+    retryable = True
+    recovery = "Slow down and send it again."
+
+
+class AskDeadlineError(SystemFault):
+    """An ask got no answer before its deadline."""
+
+    code = "deadline-exceeded"
+    retryable = True
+    recovery = "Send it again; if it keeps happening, look at the load of the worker."
+    http_status = 504
+
+
+class ActorStoppedError(SystemFault):
+    """The actor stopped before it handled the message."""
+
+    code = "actor-stopped"
+    retryable = True
+    recovery = "Send it again; the actor is activated anew."
+
+
+class ActorFailedError(SystemFault):
+    """The actor failed on the message; its supervisor decides what follows."""
+
+    code = "actor-failed"
+    rpc_code = -32603
+    http_status = 500
+    recovery = "Report this with the worker's log."
+
+
+class InternalError(SystemFault):
+    """Something that should not happen."""
+
+    code = "internal"
+    rpc_code = -32603
+    http_status = 500
+
+
+class SettingsError(SystemFault):
+    """A setting that makes no sense; said before anything starts."""
+
+    code = "settings-invalid"
+    recovery = "Correct the setting that the message names."
+
+
+class PortInUseError(SystemFault):
+    """Another process listens on the port that was asked for."""
+
+    code = "port-in-use"
+    recovery = "Stop the other process, or choose another port with --port."
+
+
+class RayUnavailableError(SystemFault):
+    """Ray could not be started or joined."""
+
+    code = "ray-unavailable"
+    recovery = "Look at Ray's own log, check memory and ports, then start again."

@@ -1,0 +1,1 @@
+"""The multiplexed socket between an ingress replica and a worker."""

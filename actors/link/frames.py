@@ -1,0 +1,42 @@
+"""What travels on a link: msgpack arrays whose first element is the kind of frame.
+
+========  =====================================  ==================================================
+kind      rest of the array                      meaning
+========  =====================================  ==================================================
+HELLO     version, peer, nonce, proof            first frame of either side; see ``secret.py``
+DATA      stream, message                        one JSON-RPC message of an attachment
+ANSWER    stream, request id, message            a JSON-RPC message that answers a client's request
+OPEN      stream, session id, greeting           the replica attaches a client to a session
+CLOSE     stream, code, detail                   either side ends an attachment
+CREDIT    stream, frames, bytes                  the receiver has passed on that much
+CALL      number, method, arguments              a question between the two processes
+REPLY     number, result                         its answer
+FAIL      number, code, detail, retry after      or its failure, by the code in ``actors.errors``
+PING      time                                   heartbeat, sent by both
+PONG      time                                   its echo
+========  =====================================  ==================================================
+
+A *stream* is one attachment; its number is chosen by the replica and is unique on the link.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+LINK_VERSION = 1
+
+
+class FrameKind(IntEnum):
+    """First element of every frame."""
+
+    HELLO = 0
+    DATA = 1
+    ANSWER = 2
+    OPEN = 3
+    CLOSE = 4
+    CREDIT = 5
+    CALL = 6
+    REPLY = 7
+    FAIL = 8
+    PING = 9
+    PONG = 10

@@ -1,0 +1,1 @@
+"""What LumiLink's message path carries and costs, against baselines in the same run."""

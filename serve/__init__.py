@@ -1,0 +1,1 @@
+"""The Ray Serve deployments: ingress for clients, reporting for operators."""

@@ -1,0 +1,229 @@
+"""One client connection, whatever its transport: what it may say, and where it goes.
+
+The client's frames come to ``take``; what is for it goes to its ``Outlet``. Requests that name a session
+travel to that session's worker; the gateway answers the rest itself. Nothing here waits: what must, runs
+as a task of the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Protocol
+
+import msgspec
+
+from actors import errors
+from actors.protocol import compose, methods
+from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, request_id_of
+from actors.protocol.handshake import join_capabilities
+from actors.protocol.models import CancelRequestParams, InitializeParams
+from serve.ingress import opening, sessions
+from serve.ingress.gateway import Gateway
+from serve.ingress.links import SessionView
+
+log = logging.getLogger("lumilink.ingress")
+
+MAX_PENDING = 1024
+GATEWAY_REQUESTS = frozenset({"session/list", "authenticate", "logout"})
+
+
+class Outlet(Protocol):
+    """The transport's way to the client."""
+
+    def to_connection(self, message: bytes) -> None:
+        """A message on the connection itself."""
+
+    def to_session(self, view: SessionView, message: bytes) -> None:
+        """A message of a session; once the client has taken it, ``view.passed`` is due."""
+
+
+class ClientConnection:
+    """State of one connection: what was agreed, which requests are open, which sessions are watched."""
+
+    def __init__(self, connection_id: str, installation: str, gateway: Gateway, outlet: Outlet) -> None:
+        self.connection_id = connection_id
+        self.installation = installation
+        self.gateway = gateway
+        self.initialize = b""
+        self.views: dict[str, SessionView] = {}
+        self._outlet = outlet
+        self._pending: dict[bytes, tuple[str, SessionView | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------------ from the client
+
+    def take(self, frame: bytes) -> None:
+        """Handle one message of the client; what is wrong with it is told to the client alone."""
+        try:
+            message = parse(frame, max_bytes=self.gateway.settings.max_frame_bytes)
+        except errors.ProtocolFault as error:
+            self.reply(compose.error_response(request_id_of(error), error))
+            return
+        try:
+            if message.kind is MessageKind.REQUEST:
+                self._request(message)
+            elif message.kind is MessageKind.NOTIFICATION:
+                self._notification(message)
+            else:
+                self._response(message)
+        except errors.LumiLinkError as error:
+            self.refuse(message, error)
+
+    def _request(self, message: Envelope) -> None:
+        method = message.method
+        assert method is not None
+        if message.raw_id in self._pending:
+            # The first request with this id keeps it; only this one is refused.
+            fault = errors.InvalidRequestError(f"id {message.id!r}: a request with this id is still open")
+            self.reply(compose.error_response(message.echo_id, fault))
+            return
+        if len(self._pending) >= MAX_PENDING:
+            raise errors.MailboxFullError(f"{MAX_PENDING} requests of this connection are unanswered")
+        if method == "initialize":
+            self._begin(message, self._initialize(message))
+        elif not self.initialize:
+            raise errors.NotInitializedError(f"{method} before initialize")
+        elif method in GATEWAY_REQUESTS:
+            self._begin(message, sessions.answer(self, message))
+        elif method in opening.METHODS:
+            self._begin(message, opening.open_view(self, message))
+        else:
+            self._to_session(message)
+
+    def _to_session(self, message: Envelope) -> None:
+        row = methods.lookup(str(message.method))
+        if row is None and not str(message.method).startswith("_"):
+            raise errors.MethodNotFoundError(f"no method {message.method}")
+        view = self._view_of(message)
+        self._pending[message.raw_id] = (str(message.method), view)
+        view.send(message.frame)
+
+    def _notification(self, message: Envelope) -> None:
+        if message.method == "$/cancel_request":
+            wanted = bytes(params_of(message, CancelRequestParams).request_id)
+            _, view = self._pending.get(wanted, ("", None))
+            if view is not None:
+                view.send(message.frame)
+        elif self.initialize and message.session_id in self.views:
+            self.views[message.session_id].send(message.frame)
+        else:
+            log.debug("notification %s without a session that is watched here", message.method)
+
+    def _response(self, message: Envelope) -> None:
+        """An answer to a question; the question's id begins with the session's."""
+        asked_by = str(message.id).rpartition("/")[0]
+        view = self.views.get(asked_by)
+        if view is None:
+            fault = errors.QuestionUnknownError(f"no open request has the id {message.id!r}")
+            self._outlet.to_connection(compose.notification("_lumilink/notice", _notice(fault)))
+        else:
+            view.send(message.frame)
+
+    def _view_of(self, message: Envelope) -> SessionView:
+        if message.session_id is None:
+            raise errors.InvalidParamsError(f"params.sessionId: {message.method} needs the session it is for")
+        view = self.views.get(message.session_id)
+        if view is None:
+            raise errors.SessionNotFoundError("this connection has no such session: load or resume it first")
+        return view
+
+    async def _initialize(self, message: Envelope) -> None:
+        params_of(message, InitializeParams)
+        profile = await self.gateway.agent_profile()
+        try:
+            result = join_capabilities(profile)
+        except errors.AgentProtocolError as error:
+            log.warning("the agent's capabilities are left out: %s", error)
+            result = join_capabilities(None)
+        self.initialize = bytes(msgspec.json.decode(message.frame, type=_ParamsOnly).params)
+        self.settle(message.raw_id, compose.response(message.echo_id, result))
+
+    # ------------------------------------------------------------------ to the client
+
+    def reply(self, frame: bytes) -> None:
+        """Send a message on the connection."""
+        self._outlet.to_connection(frame)
+
+    def refuse(self, message: Envelope, error: errors.LumiLinkError) -> None:
+        """Answer a request with an error; what is no request has no answer."""
+        if message.kind is MessageKind.REQUEST:
+            self.settle(message.raw_id, compose.error_response(message.echo_id, error))
+
+    def settle(self, request_id: bytes, frame: bytes) -> None:
+        """Send the answer to a request that the connection itself answers."""
+        self._pending.pop(request_id, None)
+        self._outlet.to_connection(frame)
+
+    def is_open(self, request_id: bytes) -> bool:
+        """Whether a request still waits for its answer."""
+        return request_id in self._pending
+
+    # ------------------------------------------------------------------ ViewOwner
+
+    def view_data(self, view: SessionView, message: bytes) -> None:
+        """A message of a session."""
+        self._outlet.to_session(view, message)
+
+    def view_answer(self, view: SessionView, request_id: bytes, message: bytes) -> None:
+        """An answer. Those that open a session belong to the connection, all others to the session."""
+        self._pending.pop(request_id, None)
+        if request_id == view.opened_by:
+            view.opened_by = b""
+            self._outlet.to_connection(message)
+            view.passed(len(message))
+        else:
+            self._outlet.to_session(view, message)
+
+    def view_ended(self, view: SessionView, error: errors.LumiLinkError) -> None:
+        """The view is over: every request that still waits on it is answered with the reason."""
+        if self.views.get(view.session_id) is view:
+            del self.views[view.session_id]
+        waiting = [request_id for request_id, (_, on) in self._pending.items() if on is view]
+        for request_id in waiting:
+            self.settle(request_id, compose.error_response(msgspec.Raw(request_id), error))
+        if not waiting and not isinstance(error, errors.SessionClosedError):
+            notice = {"sessionId": view.session_id, "kind": "session-ended", **_notice(error)}
+            self._outlet.to_connection(compose.notification("_lumilink/notice", notice))
+
+    def opens(self, message: Envelope, view: SessionView) -> None:
+        """From now on the answer to ``message`` is awaited from ``view``."""
+        self.views[view.session_id] = view
+        self._pending[message.raw_id] = (str(message.method), view)
+
+    # ------------------------------------------------------------------ tasks
+
+    def _begin(self, message: Envelope, work: Coroutine[object, object, None]) -> None:
+        self._pending[message.raw_id] = (str(message.method), None)
+        task = asyncio.get_running_loop().create_task(self._guard(message, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, message: Envelope, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except errors.LumiLinkError as error:
+            self.refuse(message, error)
+        except Exception as error:
+            log.exception("%s failed", message.method)
+            self.refuse(message, errors.InternalError(f"{message.method} failed: {type(error).__name__}"))
+
+    async def close(self) -> None:
+        """The connection ended; its sessions go on."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for view in list(self.views.values()):
+            self.gateway.links.close(view)
+        self.views.clear()
+        self._pending.clear()
+
+
+def _notice(error: errors.LumiLinkError) -> dict[str, object]:
+    return {"message": error.detail, **error.data()}
+
+
+class _ParamsOnly(msgspec.Struct):
+    params: msgspec.Raw = msgspec.Raw(b"{}")

@@ -1,0 +1,113 @@
+"""What all clients of one replica share: links, the capacity actor, the agent's profile, the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from actors import errors
+from actors.capacity.ledger import Place
+from actors.link.channel import Channel
+from serve.ingress.links import WorkerLinks
+
+log = logging.getLogger("lumilink.ingress")
+
+PROFILE_TTL_S = 60.0
+PROFILE_RETRY_S = 5.0
+CALL_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngressSettings:
+    """What an ingress replica is told when it is made. The cluster secret is kept out of ``repr``."""
+
+    secret: str = field(repr=False)
+    host: str = "127.0.0.1"
+    max_frame_bytes: int = 16 * 1024 * 1024
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    profile_deadline_s: float = 60.0
+    sse_keepalive_s: float = 15.0
+    connection_idle_s: float = 300.0
+
+
+class CapacityBook(Protocol):
+    """The capacity actor as a replica calls it."""
+
+    async def reserve(self, workspace: str, session_id: str) -> Place:
+        """A place for a new session."""
+
+    async def release(self, session_id: str) -> None:
+        """The place is not needed."""
+
+    async def locate(self, session_id: str) -> Place:
+        """Where a session is."""
+
+    async def places(self) -> list[Place]:
+        """All workers."""
+
+
+class Gateway:
+    """One per replica."""
+
+    def __init__(self, settings: IngressSettings, links: WorkerLinks, capacity: CapacityBook) -> None:
+        self.settings = settings
+        self.links = links
+        self.capacity = capacity
+        self._profile: bytes | None = None
+        self._profile_task: asyncio.Task[bytes] | None = None
+        self._profile_at = float("-inf")
+
+    async def channel_for(self, session_id: str) -> Channel:
+        """The link to the worker that holds a session. Raises SessionNotFoundError or LinkBrokenError."""
+        return await self.links.channel(await self.capacity.locate(session_id))
+
+    async def agent_profile(self) -> bytes | None:
+        """The agent's own ``initialize`` result; None while no agent can be asked.
+
+        Asked once for all clients and kept for a minute; after a failure, asked again at the earliest
+        after five seconds, so that clients are not kept waiting by an agent that is down.
+        """
+        now = asyncio.get_running_loop().time()
+        task = self._profile_task
+        if task is None or (task.done() and now - self._profile_at > self._keep_s(task)):
+            task = self._profile_task = asyncio.ensure_future(self._ask_profile())
+            self._profile_at = now
+        try:
+            return await asyncio.shield(task)
+        except errors.LumiLinkError as error:
+            log.warning("no agent could be asked for its capabilities: %s", error)
+            return None
+
+    async def ask_workers(self, method: str, arguments: dict[str, object]) -> list[object]:
+        """The answers of all workers that can be reached."""
+        places = await self.capacity.places()
+        return [answer for answer in await asyncio.gather(*(self._ask(p, method, arguments) for p in places)) if answer]
+
+    async def _ask(self, place: Place, method: str, arguments: dict[str, object]) -> object:
+        try:
+            channel = await self.links.channel(place)
+            return await channel.ask(method, arguments, CALL_DEADLINE_S)
+        except errors.LumiLinkError as error:
+            log.warning("worker %s does not answer %s: %s", place.worker_id, method, error)
+            return None
+
+    async def _ask_profile(self) -> bytes:
+        places = await self.capacity.places()
+        if not places:
+            raise errors.WorkerUnavailableError("no worker has reported yet")
+        channel = await self.links.channel(places[0])
+        profile = await channel.ask("profile", {}, self.settings.profile_deadline_s)
+        assert isinstance(profile, bytes)
+        return profile
+
+    @staticmethod
+    def _keep_s(task: asyncio.Task[bytes]) -> float:
+        failed = task.cancelled() or task.exception() is not None
+        return PROFILE_RETRY_S if failed else PROFILE_TTL_S
+
+
+Later = Callable[[Awaitable[None]], None]

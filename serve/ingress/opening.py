@@ -1,0 +1,117 @@
+"""The requests that attach a client to a session: new, load, resume, fork, attach by cursor."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors import errors
+from actors.link.channel import Channel
+from actors.protocol.envelope import Envelope, params_of
+from actors.protocol.identifiers import new_session_id
+from actors.protocol.models import LoadSessionParams, NewSessionParams, ResumeSessionParams
+from actors.worker import Greeting
+
+if TYPE_CHECKING:
+    from serve.ingress.client import ClientConnection
+
+ATTACH = "_lumilink/session/attach"
+METHODS = frozenset({"session/new", "session/load", "session/resume", "session/fork", ATTACH})
+
+_SHAPES: dict[str, type[msgspec.Struct]] = {
+    "session/load": LoadSessionParams,
+    "session/resume": ResumeSessionParams,
+    "session/fork": ResumeSessionParams,
+}
+
+
+class AttachParams(msgspec.Struct, frozen=True, rename="camel"):
+    """``_lumilink/session/attach``: come back to a session and miss nothing after ``afterSeq``."""
+
+    session_id: str
+    after_seq: int = 0
+
+
+class _LumiLinkMeta(msgspec.Struct, rename="camel"):
+    workspace_id: str | None = None
+
+
+class _Meta(msgspec.Struct):
+    lumilink: _LumiLinkMeta = msgspec.field(default_factory=_LumiLinkMeta)
+
+
+async def open_view(client: ClientConnection, message: Envelope) -> None:
+    """Find the worker and hand it the request; the answer comes back on the view."""
+    if message.method == "session/new":
+        await _open_new(client, message)
+        return
+    assert message.method is not None
+    session_id, after_seq = _target(message)
+    channel = await client.gateway.channel_for(session_id)
+    old = client.views.get(session_id)
+    if old is not None and message.method != "session/fork":
+        # Loading what is attached already starts its view anew.
+        client.gateway.links.close(old)
+    greeting = Greeting(
+        method=message.method,
+        request=message.frame,
+        client=client.connection_id,
+        installation=client.installation,
+        after_seq=after_seq,
+        new_session_id=new_session_id() if message.method == "session/fork" else "",
+    )
+    _open(client, message, channel, session_id, greeting)
+
+
+async def _open_new(client: ClientConnection, message: Envelope) -> None:
+    params = params_of(message, NewSessionParams)
+    workspace_id = workspace_of(params, client.installation)
+    session_id = new_session_id()
+    capacity = client.gateway.capacity
+    place = await capacity.reserve(f"{client.installation}/{workspace_id}", session_id)
+    greeting = Greeting(
+        method="session/new",
+        request=message.frame,
+        client=client.connection_id,
+        installation=client.installation,
+        initialize=client.initialize,
+        workspace_id=workspace_id,
+        cwd=params.cwd,
+    )
+    try:
+        channel = await client.gateway.links.channel(place)
+        _open(client, message, channel, session_id, greeting)
+    except errors.LumiLinkError:
+        await capacity.release(session_id)
+        raise
+
+
+def _open(client: ClientConnection, message: Envelope, channel: Channel, session_id: str, greeting: Greeting) -> None:
+    view = client.gateway.links.open(client, channel, session_id, message.raw_id, greeting)
+    client.opens(message, view)
+
+
+def _target(message: Envelope) -> tuple[str, int]:
+    if message.method == ATTACH:
+        params = params_of(message, AttachParams)
+        return params.session_id, params.after_seq
+    params_of(message, _SHAPES[str(message.method)])
+    if message.session_id is None:
+        raise errors.InvalidParamsError("params.sessionId: missing")
+    return message.session_id, 0
+
+
+def workspace_of(params: NewSessionParams, installation: str) -> str:
+    """``_meta.lumilink.workspaceId``, else a name derived from installation and ``cwd``."""
+    if isinstance(params.meta, msgspec.Raw) and bytes(params.meta) != b"null":
+        try:
+            named = msgspec.json.decode(params.meta, type=_Meta).lumilink.workspace_id
+        except msgspec.ValidationError as error:
+            raise errors.InvalidParamsError(f"params._meta.lumilink.workspaceId: {error}") from None
+        if named is not None:
+            if not 1 <= len(named) <= 200:
+                raise errors.InvalidParamsError("params._meta.lumilink.workspaceId: expected 1 to 200 characters")
+            return named
+    return "ws_" + hashlib.sha256(f"{installation}\0{params.cwd}".encode()).hexdigest()[:24]

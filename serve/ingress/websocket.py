@@ -1,0 +1,95 @@
+"""ACP over WebSocket: one socket, one connection, any number of sessions.
+
+Text frames hold one JSON-RPC message each; binary frames are ignored, as the remote-transport RFD asks.
+Pings and half-open detection are the server's (uvicorn: every 20 s, dead after 20 s more).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from starlette.types import Receive, Scope, Send
+
+from actors.protocol.identifiers import new_connection_id
+from serve.ingress.client import ClientConnection
+from serve.ingress.gateway import Gateway
+from serve.ingress.links import SessionView
+
+log = logging.getLogger("lumilink.ingress")
+
+MAX_QUEUED = 20_000
+CLOSE_TRY_AGAIN_LATER = 1013
+
+
+class _SocketOutlet:
+    """Queues what is for the client; one pump writes it. Sessions' shares are bounded by their windows."""
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[bytes, SessionView | None]] = deque()
+        self._filled = asyncio.Event()
+        self.overflowed = False
+
+    def to_connection(self, message: bytes) -> None:
+        """Queue a message of ours; a client that asks for more than it reads is cut off."""
+        if len(self._queue) >= MAX_QUEUED:
+            self.overflowed = True
+        else:
+            self._queue.append((message, None))
+        self._filled.set()
+
+    def to_session(self, view: SessionView, message: bytes) -> None:
+        """Queue a message of a session."""
+        self._queue.append((message, view))
+        self._filled.set()
+
+    async def pump(self, send: Send) -> None:
+        """Write until the socket ends or the client asks for too much without reading."""
+        queue = self._queue
+        while not self.overflowed:
+            while queue:
+                message, view = queue.popleft()
+                await send({"type": "websocket.send", "text": message.decode()})
+                if view is not None:
+                    view.passed(len(message))
+            self._filled.clear()
+            if not queue:
+                await self._filled.wait()
+        await send({"type": "websocket.close", "code": CLOSE_TRY_AGAIN_LATER, "reason": "slow consumer"})
+
+
+async def serve_websocket(gateway: Gateway, installation: str, receive: Receive, send: Send) -> None:
+    """Accept a socket and serve it until either side ends it; its sessions live on."""
+    await receive()  # websocket.connect
+    connection_id = new_connection_id()
+    await send({"type": "websocket.accept", "headers": [(b"acp-connection-id", connection_id.encode())]})
+    outlet = _SocketOutlet()
+    client = ClientConnection(connection_id, installation, gateway, outlet)
+    pump = asyncio.get_running_loop().create_task(outlet.pump(send))
+    reader = asyncio.get_running_loop().create_task(_read(client, receive))
+    try:
+        await asyncio.wait({pump, reader}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (pump, reader):
+            task.cancel()
+        results = await asyncio.gather(pump, reader, return_exceptions=True)
+        await client.close()
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                log.debug("connection %s ended: %s", connection_id, type(result).__name__)
+
+
+async def _read(client: ClientConnection, receive: Receive) -> None:
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.disconnect":
+            return
+        text = event.get("text")
+        if text is not None:
+            client.take(text.encode())
+
+
+def is_websocket(scope: Scope) -> bool:
+    """Whether a request is a WebSocket upgrade."""
+    return bool(scope["type"] == "websocket")

@@ -1,0 +1,105 @@
+"""The Ray Serve deployment that answers operators and probes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+import ray
+from ray import serve as ray_serve
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from actors import errors
+from actors.capacity.ledger import WorkerView
+from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, IngressReport
+from serve.problem import problem
+
+CALL_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """What ``/api/v1/topology`` answers."""
+
+    workers: list[WorkerView]
+    ingress: list[IngressReport]
+
+
+async def _read_topology() -> Topology:
+    """Raises WorkerUnavailableError while the capacity actor cannot be reached."""
+    try:
+        actor = ray.get_actor(CAPACITY_NAME, namespace=NAMESPACE)
+        async with asyncio.timeout(CALL_DEADLINE_S):
+            workers, ingress = await actor.topology.remote()
+    except (ValueError, TimeoutError, ray.exceptions.RayError):
+        raise errors.WorkerUnavailableError("the capacity actor does not answer", 2.0) from None
+    return Topology(workers, ingress)
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+async def healthz(_: Request) -> Response:
+    """Alive: this process answers."""
+    return _json({"status": "alive"})
+
+
+async def readyz(_: Request) -> Response:
+    """Whether a new session would be admitted now; 503 with the reason if not."""
+    try:
+        workers = [worker for worker in (await _read_topology()).workers if worker.state == "alive"]
+        if not workers:
+            raise errors.WorkerUnavailableError("no worker is alive", 2.0)
+        if all(worker.sessions + worker.reserved >= worker.capacity for worker in workers):
+            raise errors.CapacityError("all places of all workers are taken", 5.0)
+    except errors.LumiLinkError as error:
+        return problem(error)
+    return _json({"status": "ready"})
+
+
+async def topology(_: Request) -> Response:
+    """Workers and ingress replicas."""
+    try:
+        found = await _read_topology()
+    except errors.LumiLinkError as error:
+        return problem(error)
+    workers = [
+        {
+            "workerId": worker.worker_id,
+            "pid": worker.pid,
+            "node": worker.node,
+            "state": worker.state,
+            "sessions": worker.sessions,
+            "reserved": worker.reserved,
+            "capacity": worker.capacity,
+            "rssBytes": worker.rss_bytes,
+        }
+        for worker in found.workers
+    ]
+    ingress = [{"replicaId": one.replica_id, "pid": one.pid} for one in found.ingress]
+    return _json({"workers": workers, "ingress": ingress})
+
+
+app = Starlette(
+    routes=[
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/api/v1/topology", topology),
+    ]
+)
+
+
+@ray_serve.deployment(
+    name="reporting",
+    max_ongoing_requests=1000,
+    ray_actor_options={"num_cpus": 0},
+    graceful_shutdown_timeout_s=5.0,
+)
+@ray_serve.ingress(app)
+class Reporting:
+    """One replica; it holds no state."""

@@ -1,0 +1,121 @@
+"""``lumilink up`` as a process of its own, in front of one agent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+LUMILINK: Final = Path(sys.executable).with_name("lumilink")
+HELP_DEADLINE_S: Final = 60.0
+READY_DEADLINE_S: Final = 90.0
+STOP_GRACE_S: Final = 30.0
+_POLL_S: Final = 0.05
+
+
+class GatewayError(Exception):
+    """The gateway did not start, or did not stop as it should; the text ends with its own last words."""
+
+
+def is_available() -> bool:
+    """Whether there is a ``lumilink up`` to start."""
+    if not LUMILINK.exists():
+        return False
+    help_text = subprocess.run(
+        [LUMILINK, "up", "--help"], capture_output=True, check=False, timeout=HELP_DEADLINE_S
+    )
+    return help_text.returncode == 0
+
+
+class GatewayProcess:
+    """A running gateway. A context manager: entered it is ready, left it has drained and stopped."""
+
+    def __init__(self, target: str, environment: dict[str, str], folder: Path) -> None:
+        """``environment`` is what the gateway runs with, and so passes on; ``folder`` takes data and logs."""
+        self.port = _free_port()
+        self._folder = folder
+        self._environment = environment
+        self._command = [str(LUMILINK), "up", "--host", "127.0.0.1", "--port", str(self.port)]
+        self._command += ["--agent", target, "--data-dir", str(folder / "data")]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its HTTP address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def acp_over_websocket(self) -> str:
+        """Its ACP endpoint for WebSocket clients."""
+        return f"ws://127.0.0.1:{self.port}/acp"
+
+    @property
+    def acp_over_http(self) -> str:
+        """Its ACP endpoint for streamable HTTP clients."""
+        return f"{self.url}/acp"
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._log("stdout").open("wb") as stdout, self._log("stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(
+                self._command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL, env=self._environment
+            )
+        try:
+            self._wait_until_ready(self._process)
+        except BaseException:
+            self._stop(self._process)
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask it to stop and wait for that. Raises ``GatewayError`` if it took too long or exited with an error."""
+        process, self._process = self._process, None
+        if process is not None and self._stop(process) != 0:
+            raise GatewayError(f"lumilink up ended with {process.returncode}: {self._last_words()}")
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + READY_DEADLINE_S
+        ready = f"ready {self.url}"
+        while ready not in self._log("stdout").read_text(errors="replace").splitlines():
+            if process.poll() is not None:
+                raise GatewayError(f"lumilink up ended with {process.returncode}: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise GatewayError(f"no line {ready!r} in {READY_DEADLINE_S} s: {self._last_words()}")
+            time.sleep(_POLL_S)
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> int:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise GatewayError(
+                f"lumilink up did not stop in {STOP_GRACE_S} s: {self._last_words()}"
+            ) from None
+
+    def _log(self, stream: str) -> Path:
+        return self._folder / f"{stream}.log"
+
+    def _last_words(self) -> str:
+        return "\n" + self._log("stderr").read_text(errors="replace")[-4000:]
+
+
+def gateway_environment(of_agent: dict[str, str]) -> dict[str, str]:
+    """The environment for a gateway in front of an agent: this process's, and on top what the agent needs."""
+    return dict(os.environ) | of_agent
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port

