@@ -24,9 +24,10 @@ class ProcessWatch:
     def cpu_s(self) -> dict[str, float]:
         """User and system seconds so far by role, and of all else on the machine as ``elsewhere``."""
         spent = {role: sum(map(self._cpu_of, members)) for role, members in self._roles.items()}
+        ours = sum(self._last.values())  # not the sum over roles: one process may have two
         machine = psutil.cpu_times()
         busy = machine.user + machine.system + machine.nice + machine.irq + machine.softirq
-        return {**spent, ELSEWHERE: busy - sum(spent.values())}
+        return {**spent, ELSEWHERE: busy - ours}
 
     def rss_bytes(self) -> dict[str, int]:
         """Resident set by role."""

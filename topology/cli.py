@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
 import click
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -51,10 +50,14 @@ def main() -> None:
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file (TOML).")
 @click.option("--host", help="Address that clients connect to.  [127.0.0.1]")
 @click.option("--port", type=int, help="Port that clients connect to.  [8000]")
-@click.option("--agent", metavar="TARGET", help="ws://…/acp, http://…/acp or stdio:COMMAND ARGS.  [example agent]")
+@click.option(
+    "--agent", metavar="TARGET", help="ws://…/acp, http://…/acp or stdio:COMMAND ARGS.  [example agent]"
+)
 @click.option("--workers", type=int, help="Worker processes.  [1]")
 @click.option("--sessions-per-worker", type=int, help="Sessions that a worker takes.  [1000]")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="What must last.  [.lumilink]")
+@click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="What must last.  [.lumilink]"
+)
 @_exits
 def up(config: Path | None, **flags: object) -> int:
     """Start a gateway here; prints `ready http://HOST:PORT` once it serves."""
@@ -71,9 +74,9 @@ def up(config: Path | None, **flags: object) -> int:
 def status(url: str, as_json: bool) -> int:
     """Show a gateway's workers and ingress replicas."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/api/v1/topology", timeout=STATUS_TIMEOUT_S) as answer:
-            found = json.load(answer)
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        answer = httpx.get(f"{url.rstrip('/')}/api/v1/topology", timeout=STATUS_TIMEOUT_S)
+        found = answer.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise errors.WorkerUnavailableError(f"no gateway answers at {url}: {error}") from None
     if as_json:
         click.echo(json.dumps(found, indent=2))

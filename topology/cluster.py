@@ -10,18 +10,20 @@ from pathlib import Path
 
 import ray
 from ray import serve as ray_serve
+from ray.actor import ActorHandle
 from ray.serve.config import HTTPOptions
 
 from actors import errors
 from actors.agents.target import AgentTarget
-from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, CapacityActor
+from actors.capacity.shell import NAMESPACE, CapacityShell, start_capacity
 from actors.connection.messages import ConnectionSettings
+from actors.host import WorkerSettings
 from actors.link.secret import new_secret
-from actors.worker import WorkerActor, WorkerSettings
-from serve.ingress.deployment import Ingress
+from actors.worker import WorkerShell, start_worker
+from serve.ingress.deployment import ingress_deployment
 from serve.ingress.gateway import IngressSettings
 from serve.ingress.guard import LOOPBACK_NAMES
-from serve.reporting.deployment import Reporting
+from serve.reporting.deployment import reporting_deployment
 from topology.settings import Settings
 
 log = logging.getLogger("lumilink.topology")
@@ -38,7 +40,8 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._secret = new_secret()
-        self._workers: list[ray.actor.ActorHandle] = []
+        self._capacity: ActorHandle[CapacityShell] | None = None
+        self._workers: list[ActorHandle[WorkerShell]] = []
 
     def start_ray(self) -> None:
         """Start Ray in this process. Raises RayUnavailableError."""
@@ -54,12 +57,12 @@ class Cluster:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-        except Exception as error:  # noqa: BLE001 - Ray raises whatever its start ran into
+        except Exception as error:
             raise errors.RayUnavailableError(f"Ray did not start: {type(error).__name__}: {error}") from error
 
     def start_workers(self) -> None:
         """Make the capacity actor and the workers; they start while the deployments do."""
-        self._capacity = CapacityActor.options(name=CAPACITY_NAME, namespace=NAMESPACE).remote()
+        self._capacity = start_capacity()
         settings = self._settings
         connection = ConnectionSettings(
             target=AgentTarget.parse(settings.agent),
@@ -72,9 +75,10 @@ class Cluster:
         )
         for number in range(settings.workers):
             worker_id = f"worker-{number}"
-            worker = WorkerSettings(worker_id, LOOPBACK, self._secret, settings.sessions_per_worker, connection)
-            shell = WorkerActor.options(name=f"lumilink-{worker_id}", namespace=NAMESPACE)
-            self._workers.append(shell.remote(worker))
+            worker = WorkerSettings(
+                worker_id, LOOPBACK, self._secret, settings.sessions_per_worker, connection
+            )
+            self._workers.append(start_worker(worker))
 
     def start_serving(self) -> None:
         """Deploy ingress and reporting."""
@@ -88,11 +92,11 @@ class Cluster:
             profile_deadline_s=settings.agent_start_timeout_s,
             connection_idle_s=settings.connection_idle_s,
         )
-        replicas = Ingress.options(num_replicas=settings.ingress_replicas)
+        replicas = ingress_deployment(settings.ingress_replicas)
         ray_serve.run_many(
             [
                 ray_serve.RunTarget(target=replicas.bind(ingress), name="ingress", route_prefix="/acp"),
-                ray_serve.RunTarget(target=Reporting.bind(), name="reporting", route_prefix="/"),
+                ray_serve.RunTarget(target=reporting_deployment().bind(), name="reporting", route_prefix="/"),
             ]
         )
 
@@ -108,9 +112,10 @@ class Cluster:
         if not ray.is_initialized():
             return
         try:
-            stopping = [worker.stop.remote() for worker in self._workers]
-            ray.wait(stopping, num_returns=len(stopping), timeout=STOP_WORKER_S) if stopping else None
-            ray_serve.shutdown()
+            stopping: list[ray.ObjectRef[None]] = [worker.stop.remote() for worker in self._workers]
+            if stopping:
+                ray.wait(stopping, num_returns=len(stopping), timeout=STOP_WORKER_S)
+            ray_serve.shutdown()  # type: ignore[no-untyped-call] # Ray's own
         except ray.exceptions.RayError as error:
             log.warning("Ray was already going: %s", type(error).__name__)
         finally:

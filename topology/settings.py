@@ -11,7 +11,7 @@ import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,19 +45,28 @@ class Settings(BaseSettings):
     )
     workers: int = Field(1, ge=1, le=64, description="Worker processes that hold sessions.")
     sessions_per_worker: int = Field(1000, ge=1, le=10_000, description="Sessions that a worker takes.")
-    ingress_replicas: int = Field(1, ge=1, le=32, description="Ingress replicas that hold client connections.")
-    data_dir: Path = Field(Path(".lumilink"), description="Where the gateway keeps what must last, and its logs.")
-    auth: Literal["none"] = Field("none", description="How clients prove who they are; none is for loopback only.")
+    ingress_replicas: int = Field(
+        1, ge=1, le=32, description="Ingress replicas that hold client connections."
+    )
+    data_dir: Path = Field(
+        Path(".lumilink"), description="Where the gateway keeps what must last, and its logs."
+    )
     allowed_origins: tuple[str, ...] = Field((), description="Origins of web pages that may connect.")
     max_frame_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=MAX_FRAME_BYTES, description="Largest JSON-RPC message that is taken."
     )
-    agent_start_timeout_s: float = Field(60.0, gt=0, description="Time for dialling an agent and its first answers.")
+    agent_start_timeout_s: float = Field(
+        60.0, gt=0, description="Time for dialling an agent and its first answers."
+    )
     request_timeout_s: float = Field(60.0, gt=0, description="Time for an agent's answer to all but prompts.")
     cancel_grace_s: float = Field(30.0, gt=0, description="Time for an agent to end a cancelled turn.")
-    detached_ttl_s: float = Field(900.0, gt=0, description="Time until a session without clients and turns is closed.")
+    detached_ttl_s: float = Field(
+        900.0, gt=0, description="Time until a session without clients and turns is closed."
+    )
     history_bytes: int = Field(1024 * 1024, ge=4096, description="Messages kept in memory of one session.")
-    connection_idle_s: float = Field(300.0, gt=0, description="Time until an unused HTTP connection is closed.")
+    connection_idle_s: float = Field(
+        300.0, gt=0, description="Time until an unused HTTP connection is closed."
+    )
     dashboard: bool = Field(True, description="Whether Ray's dashboard is started, on loopback.")
 
     @property
@@ -82,12 +91,14 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise errors.SettingsError(f"{config}: not TOML: {error}") from None
         # The environment goes before the file, as a flag goes before both.
-        values = {name: value for name, value in values.items() if f"LUMILINK_{name.upper()}" not in os.environ}
+        values = {
+            name: value for name, value in values.items() if f"LUMILINK_{name.upper()}" not in os.environ
+        }
     try:
         settings = Settings(**{**values, **flags})
     except ValidationError as error:
         raise errors.SettingsError("\n".join(_line(fault) for fault in error.errors())) from None
-    if settings.auth == "none" and not settings.is_loopback:
+    if not settings.is_loopback:
         raise errors.SettingsError(
             f"host: {settings.host} can be reached from other machines, which needs authentication, and "
             "there is none yet; use a loopback address such as 127.0.0.1"

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -22,6 +21,7 @@ from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
 
 KILL_GRACE_S = 5.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Stopped(BaseException):  # no error, but the operator's wish: nothing on the way may catch it
@@ -35,8 +35,7 @@ def run(settings: Settings) -> int:
     """
     check_port(settings.host, settings.port)
     console = Console(stderr=True)
-    stop = threading.Event()
-    with _run_dir() as run_dir, _no_children_left(), _signals(stop):
+    with _run_dir() as run_dir, _no_children_left(), _signals():
         haproxy = has_haproxy()
         if not haproxy:
             console.print(
@@ -58,6 +57,8 @@ def _serve(settings: Settings, console: Console) -> None:
     try:
         with console.status("starting Ray") as status:
             cluster.start_ray()
+            # Ray has put its own handlers in place of ours.
+            _break_on_signals()
             status.update("starting workers and ingress")
             cluster.start_workers()
             cluster.start_serving()
@@ -70,9 +71,6 @@ def _serve(settings: Settings, console: Console) -> None:
             signal.pause()
     finally:
         console.print("[dim]stopping[/dim]")
-        # A second signal must not cut the orderly end short.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
         cluster.stop()
 
 
@@ -84,7 +82,9 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except PermissionError:
-            raise errors.SettingsError(f"port: {port} may not be opened by this user; take one above 1023") from None
+            raise errors.SettingsError(
+                f"port: {port} may not be opened by this user; take one above 1023"
+            ) from None
         except OSError as error:
             if error.errno == 98:  # EADDRINUSE
                 raise errors.PortInUseError(f"port {port} on {host} is in use by another process") from None
@@ -102,20 +102,27 @@ def _run_dir() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """The first SIGINT or SIGTERM raises ``_Stopped`` wherever we are; later ones change nothing."""
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
-            raise _Stopped
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+def _signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise ``_Stopped`` wherever we are, and put the handlers back at the end."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    _break_on_signals()
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _break_on_signals() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop_now)
+
+
+def _stop_now(_number: int, _frame: FrameType | None) -> None:
+    # A second signal must not cut the orderly end short.
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise _Stopped
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ async def dial(target: AgentTarget, listener: AgentListener, options: DialOption
     """Reach the agent at ``target`` and tell ``listener`` what it sends.
 
     Raises AgentStartError (the command does not start) or AgentUnreachableError (nothing answers at the
-    address within ``connect_timeout_s``). Whoever dials closes the link.
+    address within ``connect_timeout_s``). Whoever dials closes the link, also after ``agent_closed``. The
+    listener may be called before this returns: a fast agent speaks, or ends, at once.
     """
     match target.kind:
         case TargetKind.WEBSOCKET:

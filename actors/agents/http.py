@@ -269,6 +269,8 @@ class HttpLink:
             await work()
         except (AgentClosedError, FrameTooLargeError) as error:
             self._end(error.detail)
+        except httpx.ConnectError as error:
+            self._end(f"the agent could not be reached: {error}")
         except httpx.HTTPError as error:
             self._end(f"the connection to the agent broke ({type(error).__name__})")
         except Exception as error:

@@ -90,7 +90,7 @@ class _Transport(httpx.AsyncBaseTransport):
 @functools.cache
 def _tls() -> ssl.SSLContext:
     # Shared, because each holds its own copy of the system's certificates.
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context()
 
 
 def _tcp_keepalive(interval_s: float) -> list[tuple[int, int, int]]:

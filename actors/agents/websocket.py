@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import logging
 import ssl
 from enum import Enum, auto
@@ -45,9 +46,10 @@ async def dial_websocket(target: AgentTarget, listener: AgentListener, options: 
     link = WebSocketLink(listener, options)
     try:
         async with asyncio.timeout(options.connect_timeout_s):
-            await ws_connect(
+            _, connected = await ws_connect(
                 lambda: link,
                 target.url,
+                ssl_context=_tls() if target.url.startswith("wss:") else None,
                 logger_name=_LOG,
                 websocket_handshake_timeout=options.connect_timeout_s,
                 max_redirects=0,
@@ -65,7 +67,15 @@ async def dial_websocket(target: AgentTarget, listener: AgentListener, options: 
     except (OSError, ssl.SSLError, UnicodeError, WSError) as error:
         # The error itself may quote the URL or a response, so only its kind and system text are told.
         raise AgentUnreachableError(f"{target.label}: {_why(error)}") from None
+    if connected is not link:  # picows calls it a success if the peer hangs up instead of answering
+        raise AgentUnreachableError(f"{target.label}: hung up before the WebSocket was open")
     return link
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # Shared, because each holds its own copy of the system's certificates.
+    return ssl.create_default_context()
 
 
 def _authorization(target: AgentTarget) -> dict[str, str]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
+from typing import Any, cast
 
 import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayActorError, RayTaskError
 
+from actors import errors
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
 
 CAPACITY_NAME = "lumilink-capacity"
 NAMESPACE = "lumilink"
 INGRESS_SILENCE_S = 6.0
+CALL_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +31,7 @@ class IngressReport:
     connections: int
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
-class CapacityActor:
+class CapacityShell:
     """Reached by replicas and workers; asyncio, so that calls do not wait for each other's replies."""
 
     def __init__(self) -> None:
@@ -65,3 +70,67 @@ class CapacityActor:
     async def topology(self) -> tuple[list[WorkerView], list[IngressReport]]:
         """Workers and ingress replicas."""
         return self._ledger.views(time.monotonic()), [report for report, _ in self._ingress.values()]
+
+
+def start_capacity() -> ActorHandle[CapacityShell]:
+    """Make the cluster's capacity actor; Ray restarts it, and the workers' reports fill its books again."""
+    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)(CapacityShell)
+    named = actor_class.options(name=CAPACITY_NAME, namespace=NAMESPACE)
+    return cast("ActorHandle[CapacityShell]", named.remote())
+
+
+class CapacityClient:
+    """The capacity actor's methods for other processes.
+
+    Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 10 s.
+    """
+
+    def __init__(self) -> None:
+        # Ray's handles have no types of their methods.
+        self._actor: Any = None
+
+    async def reserve(self, workspace: str, session_id: str) -> Place:
+        """See ``Ledger.reserve``."""
+        place: Place = await self._call("reserve", workspace, session_id)
+        return place
+
+    async def release(self, session_id: str) -> None:
+        """See ``Ledger.release``."""
+        await self._call("release", session_id)
+
+    async def locate(self, session_id: str) -> Place:
+        """See ``Ledger.locate``."""
+        place: Place = await self._call("locate", session_id)
+        return place
+
+    async def places(self) -> list[Place]:
+        """See ``Ledger.places``."""
+        places: list[Place] = await self._call("places")
+        return places
+
+    async def report_worker(self, report: WorkerReport) -> None:
+        """A worker's heartbeat."""
+        await self._call("report_worker", report)
+
+    async def report_ingress(self, report: IngressReport) -> list[IngressReport]:
+        """A replica's heartbeat; returns the replicas that are alive."""
+        alive: list[IngressReport] = await self._call("report_ingress", report)
+        return alive
+
+    async def topology(self) -> tuple[list[WorkerView], list[IngressReport]]:
+        """Workers and ingress replicas."""
+        found: tuple[list[WorkerView], list[IngressReport]] = await self._call("topology")
+        return found
+
+    async def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            if self._actor is None:
+                self._actor = ray.get_actor(CAPACITY_NAME, namespace=NAMESPACE)
+            async with asyncio.timeout(CALL_DEADLINE_S):
+                return await getattr(self._actor, method).remote(*arguments)
+        except RayTaskError as error:
+            if isinstance(error.cause, errors.LumiLinkError):
+                raise error.cause from None
+            raise
+        except (RayActorError, TimeoutError, ValueError):
+            raise errors.WorkerUnavailableError("the capacity actor does not answer", 2.0) from None

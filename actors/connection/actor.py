@@ -12,6 +12,7 @@ import logging
 import msgspec
 
 from actors import errors
+from actors.connection.attachment import Attachment
 from actors.connection.messages import (
     AgentGone,
     AttachMode,
@@ -29,7 +30,6 @@ from actors.connection.messages import (
     RequestOverdue,
     SessionDirectory,
 )
-from actors.connection.attachment import Attachment
 from actors.connection.port import AgentPort
 from actors.connection.requests import ClientRequests
 from actors.connection.session import Session
@@ -178,7 +178,7 @@ class ConnectionActor(Actor):
         return session
 
     def _welcome(self, session: Session, attachment: Attachment, request_id: bytes, frame: bytes) -> None:
-        """Answer first, then show what the agent said meanwhile: before it, the id means nothing to a client."""
+        """Answer, then show what the agent said meanwhile: only the answer tells the client the id."""
         frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
         about = {"workspaceId": session.workspace_id, **self._port.agreement}
         attachment.say(request_id, rewrite.with_meta(frame, about, part="result"), 0)
@@ -223,7 +223,9 @@ class ConnectionActor(Actor):
         head = history.last_seq
         after = {AttachMode.LOAD: 0, AttachMode.RESUME: head}.get(message.mode, message.after_seq)
         if after > head:
-            attachment.end(errors.InvalidParamsError(f"afterSeq: the session's newest event is {head}, got {after}"))
+            attachment.end(
+                errors.InvalidParamsError(f"afterSeq: the session's newest event is {head}, got {after}")
+            )
             return
         session.attach(attachment, after)
         attachment.say(message.request.raw_id, self._attached(session, message, after), head)

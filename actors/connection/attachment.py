@@ -89,8 +89,8 @@ class Attachment:
     def say(self, request_id: bytes, message: bytes, after_seq: int) -> None:
         """Send what concerns this client alone, after event ``after_seq``.
 
-        ``request_id`` is that of the request it answers, as JSON text; empty for a message on its own. A client
-        that lets 256 of them wait is cut off.
+        ``request_id`` is that of the request it answers, as JSON text; empty for a message of its own.
+        A client that lets 256 of them wait is cut off.
         """
         if not self._lagging:
             self._send_private(request_id, message)

@@ -71,7 +71,11 @@ class AgentInbox:
         if self._frames:
             frame = self._frames.popleft()
             self._bytes -= len(frame)
-            if self._paused and len(self._frames) * 4 <= PAUSE_AT_FRAMES and self._bytes * 4 <= PAUSE_AT_BYTES:
+            if (
+                self._paused
+                and len(self._frames) * 4 <= PAUSE_AT_FRAMES
+                and self._bytes * 4 <= PAUSE_AT_BYTES
+            ):
                 self._resume()
             return frame
         self._told = False

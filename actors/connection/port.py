@@ -17,8 +17,8 @@ from actors.connection.messages import AgentGone, ConnectionSettings
 from actors.connection.states import ConnectionState
 from actors.kernel.ref import ActorRef
 from actors.protocol import compose, rewrite
-from actors.protocol.handshake import has_capability
 from actors.protocol.envelope import Envelope, MessageKind, parse, request_id_of, result_raw
+from actors.protocol.handshake import has_capability
 
 log = logging.getLogger("lumilink.connection")
 
@@ -183,7 +183,9 @@ class AgentPort:
     def _fault(self, error: errors.ProtocolFault) -> None:
         self._faults += 1
         if self._faults <= 3 or self._faults % MAX_FAULTS == 0:
-            log.warning("%s sent a bad message (%d so far): %s", self._settings.target.label, self._faults, error)
+            log.warning(
+                "%s sent a bad message (%d so far): %s", self._settings.target.label, self._faults, error
+            )
         try:
             self.send(compose.error_response(request_id_of(error), error))
         except errors.LumiLinkError as closed:

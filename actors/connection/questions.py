@@ -57,7 +57,9 @@ class Questions:
         """Take the question that is answered. Raises QuestionUnknownError for a second answer."""
         question = self._open.pop(question_id, None) if isinstance(question_id, str) else None
         if question is None:
-            raise errors.QuestionUnknownError("nobody waits for this answer: it was given already, or never asked")
+            raise errors.QuestionUnknownError(
+                "nobody waits for this answer: it was given already, or never asked"
+            )
         return question
 
     def withdraw(self, agent_id: bytes) -> Question | None:

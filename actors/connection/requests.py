@@ -67,7 +67,9 @@ class ClientRequests:
             else:
                 # A response cannot be answered, so the error travels as a notice.
                 params = {"sessionId": session.session_id, "message": error.detail, **error.data()}
-                attachment.say(b"", compose.notification("_lumilink/notice", params), session.history.last_seq)
+                attachment.say(
+                    b"", compose.notification("_lumilink/notice", params), session.history.last_seq
+                )
 
     # ------------------------------------------------------------------ requests
 
@@ -131,7 +133,9 @@ class ClientRequests:
 
     def _finish(self, session: Session, turn: Turn, outcome: Envelope | errors.LumiLinkError) -> None:
         following = session.turns.finish(turn, outcome)
-        frames = {asker.request_id: _answer_frame(outcome, session, asker.request_id) for asker in turn.askers}
+        frames = {
+            asker.request_id: _answer_frame(outcome, session, asker.request_id) for asker in turn.askers
+        }
         session.answer(turn.askers, frames)
         session.touch()
         if following is not None:
@@ -197,7 +201,9 @@ def _prompt_id(params: PromptParams) -> str | None:
 
 
 def _refuse(session: Session, attachment: Attachment, request_id: bytes, error: errors.LumiLinkError) -> None:
-    attachment.say(request_id, compose.error_response(msgspec.Raw(request_id), error), session.history.last_seq)
+    attachment.say(
+        request_id, compose.error_response(msgspec.Raw(request_id), error), session.history.last_seq
+    )
 
 
 def _answer_frame(outcome: Envelope | errors.LumiLinkError, session: Session, request_id: bytes) -> bytes:

@@ -143,6 +143,7 @@ class Activation:
         self._after = after  # also for one that restarts already: it comes back in order
         if self.state in LOADED:
             self._enter(Event.RESTART)
+            self._silence()
             self.inbox.shut()
             self._live(self._restart(delay_s))
 
@@ -153,6 +154,7 @@ class Activation:
         unloading = self.state is ActivationState.RESTARTING  # that life sees the new state when it is done
         self._enter(Event.STOP)
         self._reason = reason
+        self._silence()
         self.inbox.end()
         if not unloading:
             self._live(self._stop())
@@ -237,10 +239,6 @@ class Activation:
 
     async def _unload(self, reason: StopReason) -> None:
         """Children first, then tasks, then ``stopping``: each with its own limit of time."""
-        if self._idle is not None:
-            self._idle.cancel()
-        for timer in list(self._timers):
-            timer.cancel()
         shutdown = reason is StopReason.SHUTDOWN
         await self.supervisor.stop_children(reason if shutdown else StopReason.PARENT_STOPPED)
         grace_s = self.options.stop_grace_s
@@ -253,6 +251,12 @@ class Activation:
             if not hook.done():
                 log.error("%s: stopping() was not done in %g s", self.id, grace_s)
             await self._tasks.end(grace_s)
+
+    def _silence(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        for timer in list(self._timers):
+            timer.cancel()
 
     def _finish(self) -> None:
         self._enter(Event.UNLOADED)

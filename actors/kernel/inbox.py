@@ -184,10 +184,8 @@ class Inbox:
             self.handled += 1
             try:
                 result = receive(entry)
-            except (
-                asyncio.CancelledError
-            ):  # not of a task of ours: receive looked into one that was cancelled
-                self._bury((ask,))
+            except asyncio.CancelledError:
+                self._bury((ask,))  # no task of ours: receive looked into one that was cancelled
             except Exception as error:  # noqa: BLE001 - told apart, answered and supervised there
                 self._conclude_error(error, (ask,))
             else:

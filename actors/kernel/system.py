@@ -91,9 +91,8 @@ class ActorSystem:
             log.error("%d actors had not stopped in %g s", len(self._ground.activations), grace_s)
             for activation in sorted(self._ground.activations, key=lambda each: -each.depth):
                 activation.abandon()
-        tasks = self._ground.tasks - {asyncio.current_task()}
-        if tasks:
-            _, stubborn = await asyncio.wait(tasks, timeout=UNWIND_S)
+        if self._ground.tasks:
+            _, stubborn = await asyncio.wait(self._ground.tasks, timeout=UNWIND_S)
             for task in stubborn:
                 log.error("%s ignores its cancellation", task.get_name())
 

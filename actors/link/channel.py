@@ -170,7 +170,9 @@ class Channel(asyncio.Protocol):
             async with asyncio.timeout(deadline_s):
                 return await future
         except TimeoutError:
-            raise errors.AskDeadlineError(f"{self.peer_name} did not answer {method} in {deadline_s} s") from None
+            raise errors.AskDeadlineError(
+                f"{self.peer_name} did not answer {method} in {deadline_s} s"
+            ) from None
 
     def close(self) -> None:
         """End the link; the peer and our handler are told by the socket's end."""
@@ -220,7 +222,9 @@ class Channel(asyncio.Protocol):
             for frame in self._unpacker:
                 self._handle(frame)
         except (ValueError, TypeError, IndexError, msgpack.UnpackException) as exc:
-            log.warning("link from %s broke the framing: %s", self.peer_name or "unknown peer", type(exc).__name__)
+            log.warning(
+                "link from %s broke the framing: %s", self.peer_name or "unknown peer", type(exc).__name__
+            )
             self._abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -318,7 +322,9 @@ class Channel(asyncio.Protocol):
             self._timer.cancel()
         silent_s = self._loop.time() - self._heard_at
         if not self._proven or silent_s > SILENCE_LIMIT_S:
-            log.warning("link to %s: nothing heard for %.1f s, cut", self.peer_name or "unknown peer", silent_s)
+            log.warning(
+                "link to %s: nothing heard for %.1f s, cut", self.peer_name or "unknown peer", silent_s
+            )
             self._abort()
             return
         self._write((FrameKind.PING, time.monotonic()))

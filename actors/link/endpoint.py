@@ -59,6 +59,8 @@ async def connect(name: str, secret: str, address: LinkAddress, handler: LinkHan
                 lambda: Channel("caller", name, secret, handler), address.host, address.port
             )
     except (OSError, TimeoutError) as exc:
-        raise errors.LinkBrokenError(f"no link to {address.host}:{address.port}: {type(exc).__name__}") from exc
+        raise errors.LinkBrokenError(
+            f"no link to {address.host}:{address.port}: {type(exc).__name__}"
+        ) from exc
     await channel.wait_ready()
     return channel

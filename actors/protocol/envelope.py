@@ -16,8 +16,10 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from actors.errors import AgentProtocolError, FrameTooLargeError, InvalidParamsError, ProtocolFault
-from actors.protocol.faults import RpcError, fault_in, name_request, request_id_of, without_lone_surrogates
+from actors.protocol.faults import RpcError, fault_in, name_request, request_id_of
 from actors.protocol.identity import RequestId, read_id
+from actors.protocol.members import decode, split
+from actors.protocol.surrogates import without_lone_surrogates
 
 __all__ = [
     "DEFAULT_MAX_BYTES",
@@ -89,6 +91,8 @@ class _Members(Struct, gc=False):
     error: RpcError | UnsetType = UNSET
 
 
+_NO_PARAMS: Final = Raw(b"{}")
+
 _decode_members = msgspec.json.Decoder(_Members).decode
 
 
@@ -142,30 +146,13 @@ def _read_id(raw_id: bytes, frame: bytes) -> RequestId:
         raise fault_in(frame) from None
 
 
-class _ParamsMember(Struct):
-    params: Raw = Raw(b"{}")
-
-
-class _ResultMember(Struct):
-    result: Raw | UnsetType = UNSET
-
-
-class _ErrorMember(Struct):
-    error: RpcError
-
-
-_decode_params_member = msgspec.json.Decoder(_ParamsMember).decode
-_decode_result_member = msgspec.json.Decoder(_ResultMember).decode
-_decode_error_member = msgspec.json.Decoder(_ErrorMember).decode
-
-
 def params_of(envelope: Envelope, type: type[T]) -> T:  # noqa: A002 - the word that msgspec uses
     """Decode the params into ``type``; absent params read as an empty object.
 
     Raises InvalidParamsError, which names the field and what was expected, and carries the request's id.
     """
     try:
-        return msgspec.json.decode(_decode_params_member(envelope.frame).params, type=type)
+        return decode(split(envelope.frame).get("params", _NO_PARAMS), type)
     except msgspec.DecodeError as error:
         raise name_request(InvalidParamsError(_explain("params", error)), envelope.raw_id) from None
     except InvalidParamsError as error:
@@ -180,25 +167,25 @@ def result_of(
 ) -> T:
     """Decode the result of a response into ``type``; raises ``fault`` where it does not fit."""
     try:
-        return msgspec.json.decode(result_raw(envelope), type=type)
+        return decode(result_raw(envelope), type)
     except msgspec.DecodeError as error:
         raise fault(_explain("result", error)) from None
 
 
 def result_raw(envelope: Envelope) -> bytes:
     """The JSON text of a response's result, byte for byte. Raises AgentProtocolError if there is none."""
-    result = _decode_result_member(envelope.frame).result
-    if result is UNSET:
+    result = split(envelope.frame).get("result")
+    if result is None:
         raise AgentProtocolError("result: missing, the message is no successful response")
     return bytes(result)
 
 
 def error_of(envelope: Envelope) -> RpcError:
     """The error of an error response. Raises AgentProtocolError if there is none."""
-    try:
-        return _decode_error_member(envelope.frame).error
-    except msgspec.DecodeError:
-        raise AgentProtocolError("error: missing, the message is no error response") from None
+    error = split(envelope.frame).get("error")
+    if error is None:
+        raise AgentProtocolError("error: missing, the message is no error response")
+    return decode(error, RpcError)
 
 
 def _explain(member: str, error: msgspec.DecodeError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -35,12 +34,6 @@ _decode_params = msgspec.json.Decoder(_SessionParams).decode
 
 _NO_IDS: Final = (b"{", b"[", b"t", b"f")
 
-# A match is one escape, or a pair that is one character; the group is a surrogate without its pair.
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-
 
 def name_request(fault: F, raw_id: bytes) -> F:
     """Attach the id of the request at fault, as JSON text, so that a reply can name it."""
@@ -53,14 +46,6 @@ def request_id_of(fault: BaseException) -> Raw | None:
     """The id of the request at fault, spelled as its sender spelled it; ``None`` if it could not be read."""
     request_id = getattr(fault, "request_id", None)
     return request_id if isinstance(request_id, Raw) else None
-
-
-def without_lone_surrogates(frame: bytes) -> bytes | None:
-    """The frame with U+FFFD for each surrogate escape that lacks its pair; ``None`` if there is none."""
-    if b"\\ud" not in frame and b"\\uD" not in frame:
-        return None
-    mended = _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], frame)
-    return mended if mended != frame else None
 
 
 def fault_in(frame: bytes) -> ProtocolFault:

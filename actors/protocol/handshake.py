@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from actors.errors import AgentProtocolError
-from actors.protocol.members import Members, members_of
+from actors.protocol.members import Members, decode, members_of
 from actors.protocol.models import InitializeResult
 
 PROTOCOL_VERSION: Final = 1
@@ -95,7 +95,7 @@ def has_capability(initialize: Raw | bytes, path: str) -> bool:
 
 def _checked(agent_result: Raw | bytes) -> Members:
     try:
-        answered = msgspec.json.decode(agent_result, type=InitializeResult).protocol_version
+        answered = decode(agent_result, InitializeResult).protocol_version
     except msgspec.DecodeError:
         raise AgentProtocolError("the agent's answer to initialize has no protocolVersion") from None
     check_agent_version(answered)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from actors.errors import InvalidParamsError
+from actors.protocol.members import decode, split
 
 _ABSOLUTE: Final = re.compile(r"(?:/|\\\\|[A-Za-z]:[\\/])[^\0]*", re.DOTALL)
 
@@ -184,10 +185,10 @@ def cursor_of(meta: Raw | UnsetType) -> Cursor | None:
     if meta is UNSET or bytes(meta) == b"null":
         return None
     try:
-        ours = msgspec.json.decode(meta, type=_OurMeta).lumilink
-        if ours is UNSET or "seq" not in msgspec.json.decode(ours, type=dict[str, Raw]):
+        ours = decode(meta, _OurMeta).lumilink
+        if ours is UNSET or "seq" not in split(ours):
             return None
-        return msgspec.json.decode(ours, type=Cursor)
+        return decode(ours, Cursor)
     except msgspec.DecodeError:
         raise InvalidParamsError(
             "_meta.lumilink: expected an object with an integer seq of 0 or more"

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from actors.errors import InvalidParamsError
 from actors.protocol.envelope import Envelope
@@ -28,7 +28,7 @@ Part: TypeAlias = Literal["params", "result"]
 class _UpdateParams(Struct, gc=False, forbid_unknown_fields=True):
     update: Raw
     session_id: str = msgspec.field(name="sessionId")
-    meta: Raw | None = msgspec.field(default=None, name="_meta")
+    meta: Raw | UnsetType = msgspec.field(default=UNSET, name="_meta")
 
 
 class _Update(Struct, gc=False, forbid_unknown_fields=True):
@@ -56,7 +56,7 @@ def forward_update(frame: bytes, old: str, new: str, seq: int) -> bytes:
         return with_cursor(with_session(frame, old, new), seq)
     if params.session_id != old:
         raise _other_session()
-    meta = _CURSOR % seq if params.meta is None else _merged(params.meta, {"seq": seq})
+    meta = _CURSOR % seq if params.meta is UNSET else _merged(params.meta, {"seq": seq})
     return b"".join((_UPDATE_HEAD, _json(new), b',"_meta":', meta, b',"update":', params.update, b"}}"))
 
 

@@ -1,0 +1,1 @@
+"""The workspace actor: the unit of placement."""

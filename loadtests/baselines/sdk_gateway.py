@@ -1,13 +1,14 @@
 """A gateway as one writes it with the official Python SDK: its server in front, its client behind.
 
 Every frame is decoded, validated as a model and encoded again on its way, which is how the SDK is meant to be
-used. One agent connection a client; nothing is kept.
+used. One agent connection a client; nothing is kept. The SDK answers "method not found" for what a class here
+does not define, which is why they do not inherit its protocols (and are cast to them instead).
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from acp import Agent, Client, connect_to_agent
 from acp.core import AgentSideConnection, ClientSideConnection
@@ -20,7 +21,7 @@ from loadtests.baselines.serving import baseline_command
 _CONNECT_WITHIN_S: Final = 30.0
 
 
-class ClientBehind(Client):
+class ClientBehind:
     """The client as the agent sees it: what the agent sends goes on to the client in front."""
 
     def __init__(self, front: AgentSideConnection) -> None:
@@ -31,7 +32,7 @@ class ClientBehind(Client):
         await self._front.session_update(session_id, update, **kwargs)
 
 
-class AgentInFront(Agent):
+class AgentInFront:
     """The agent as the client sees it: what the client asks goes on to the agent behind."""
 
     def __init__(self, front: AgentSideConnection, agent_url: str) -> None:
@@ -45,7 +46,7 @@ class AgentInFront(Agent):
         """Connect to the agent, and initialize it."""
         async with asyncio.timeout(_CONNECT_WITHIN_S):
             transport = await create_websocket_stream(self._agent_url)
-        self._behind = connect_to_agent(ClientBehind(self._front), transport)
+        self._behind = connect_to_agent(cast(Client, ClientBehind(self._front)), transport)
         return await self._behind.initialize(protocol_version, client_capabilities, client_info, **kwargs)
 
     async def new_session(
@@ -69,7 +70,7 @@ class AgentInFront(Agent):
 
 def gateway(agent_url: str) -> AcpAsgiApp:
     """An application that is a gateway to ``agent_url``, on every path."""
-    return create_asgi_app(lambda front: AgentInFront(front, agent_url))
+    return create_asgi_app(lambda front: cast(Agent, AgentInFront(front, agent_url)))
 
 
 main = baseline_command(gateway)

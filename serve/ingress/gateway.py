@@ -85,7 +85,11 @@ class Gateway:
     async def ask_workers(self, method: str, arguments: dict[str, object]) -> list[object]:
         """The answers of all workers that can be reached."""
         places = await self.capacity.places()
-        return [answer for answer in await asyncio.gather(*(self._ask(p, method, arguments) for p in places)) if answer]
+        return [
+            answer
+            for answer in await asyncio.gather(*(self._ask(p, method, arguments) for p in places))
+            if answer
+        ]
 
     async def _ask(self, place: Place, method: str, arguments: dict[str, object]) -> object:
         try:

@@ -88,7 +88,9 @@ class StreamableHttp:
     async def _post(self, request: Request, installation: str) -> Response:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
-            raise errors.MediaTypeError(f"Content-Type is {media_type or 'missing'}, expected application/json")
+            raise errors.MediaTypeError(
+                f"Content-Type is {media_type or 'missing'}, expected application/json"
+            )
         message = parse(await self._body(request), max_bytes=self._gateway.settings.max_frame_bytes)
         if message.method == "initialize" and CONNECTION_HEADER not in request.headers:
             return await self._initialize(message, installation)

@@ -13,7 +13,7 @@ from actors import errors
 from actors.capacity.ledger import Place
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, connect
-from actors.worker import Greeting
+from actors.link.greeting import Greeting
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -39,7 +39,9 @@ class SessionView:
 
     __slots__ = ("_frames", "_size", "channel", "opened_by", "owner", "session_id", "stream")
 
-    def __init__(self, owner: ViewOwner, session_id: str, opened_by: bytes, channel: Channel, stream: int) -> None:
+    def __init__(
+        self, owner: ViewOwner, session_id: str, opened_by: bytes, channel: Channel, stream: int
+    ) -> None:
         self.owner = owner
         self.session_id = session_id
         self.opened_by = opened_by
@@ -75,13 +77,17 @@ class WorkerLinks:
         """The link to a worker, opened by the first who needs it. Raises LinkBrokenError."""
         key = f"{place.worker_id}@{place.host}:{place.port}"
         task = self._channels.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception() or not task.result().is_open)):
+        if task is None or (
+            task.done() and (task.cancelled() or task.exception() or not task.result().is_open)
+        ):
             address = LinkAddress(place.host, place.port)
             opening = connect(self._replica_id, self._secret, address, self)
             task = self._channels[key] = asyncio.ensure_future(opening)
         return await asyncio.shield(task)
 
-    def open(self, owner: ViewOwner, channel: Channel, session_id: str, opened_by: bytes, greeting: Greeting) -> SessionView:
+    def open(
+        self, owner: ViewOwner, channel: Channel, session_id: str, opened_by: bytes, greeting: Greeting
+    ) -> SessionView:
         """Attach a client to a session; what the worker says comes to ``owner``."""
         if not channel.is_open:
             raise errors.LinkBrokenError(f"link to {channel.peer_name} is down")

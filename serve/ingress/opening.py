@@ -9,10 +9,10 @@ import msgspec
 
 from actors import errors
 from actors.link.channel import Channel
+from actors.link.greeting import Greeting
 from actors.protocol.envelope import Envelope, params_of
 from actors.protocol.identifiers import new_session_id
 from actors.protocol.models import LoadSessionParams, NewSessionParams, ResumeSessionParams
-from actors.worker import Greeting
 
 if TYPE_CHECKING:
     from serve.ingress.client import ClientConnection
@@ -88,7 +88,9 @@ async def _open_new(client: ClientConnection, message: Envelope) -> None:
         raise
 
 
-def _open(client: ClientConnection, message: Envelope, channel: Channel, session_id: str, greeting: Greeting) -> None:
+def _open(
+    client: ClientConnection, message: Envelope, channel: Channel, session_id: str, greeting: Greeting
+) -> None:
     view = client.gateway.links.open(client, channel, session_id, message.raw_id, greeting)
     client.opens(message, view)
 
@@ -112,6 +114,8 @@ def workspace_of(params: NewSessionParams, installation: str) -> str:
             raise errors.InvalidParamsError(f"params._meta.lumilink.workspaceId: {error}") from None
         if named is not None:
             if not 1 <= len(named) <= 200:
-                raise errors.InvalidParamsError("params._meta.lumilink.workspaceId: expected 1 to 200 characters")
+                raise errors.InvalidParamsError(
+                    "params._meta.lumilink.workspaceId: expected 1 to 200 characters"
+                )
             return named
     return "ws_" + hashlib.sha256(f"{installation}\0{params.cwd}".encode()).hexdigest()[:24]

@@ -57,7 +57,11 @@ def _position(cursor: str | None) -> tuple[str, str] | None:
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:
-    shown: dict[str, object] = {"sessionId": row["session_id"], "cwd": row["cwd"], "updatedAt": row["updated_at"]}
+    shown: dict[str, object] = {
+        "sessionId": row["session_id"],
+        "cwd": row["cwd"],
+        "updatedAt": row["updated_at"],
+    }
     if row["title"] is not None:
         shown["title"] = row["title"]
     about = {"workspaceId": row["workspace_id"], "attachments": row["attachments"], "turn": row["turn"]}

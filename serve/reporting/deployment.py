@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import msgspec
-import ray
 from ray import serve as ray_serve
+from ray.serve import Deployment
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,10 +14,8 @@ from starlette.routing import Route
 
 from actors import errors
 from actors.capacity.ledger import WorkerView
-from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, IngressReport
+from actors.capacity.shell import CapacityClient, IngressReport
 from serve.problem import problem
-
-CALL_DEADLINE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +28,7 @@ class Topology:
 
 async def _read_topology() -> Topology:
     """Raises WorkerUnavailableError while the capacity actor cannot be reached."""
-    try:
-        actor = ray.get_actor(CAPACITY_NAME, namespace=NAMESPACE)
-        async with asyncio.timeout(CALL_DEADLINE_S):
-            workers, ingress = await actor.topology.remote()
-    except (ValueError, TimeoutError, ray.exceptions.RayError):
-        raise errors.WorkerUnavailableError("the capacity actor does not answer", 2.0) from None
-    return Topology(workers, ingress)
+    return Topology(*await CapacityClient().topology())
 
 
 def _json(body: object, status: int = 200) -> Response:
@@ -94,12 +85,16 @@ app = Starlette(
 )
 
 
-@ray_serve.deployment(
-    name="reporting",
-    max_ongoing_requests=1000,
-    ray_actor_options={"num_cpus": 0},
-    graceful_shutdown_timeout_s=5.0,
-)
-@ray_serve.ingress(app)
 class Reporting:
     """One replica; it holds no state."""
+
+
+def reporting_deployment() -> Deployment:
+    """The deployment of one replica; bind it without arguments."""
+    deployment = ray_serve.deployment(
+        name="reporting",
+        max_ongoing_requests=1000,
+        ray_actor_options={"num_cpus": 0},
+        graceful_shutdown_timeout_s=5.0,
+    )
+    return deployment(ray_serve.ingress(app)(Reporting))

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from npm_packages import MODULES, node
 from stub_model import MODEL
 
 CREDENTIAL: Final = "no-credential"
+LEAVING_S: Final = 10.0
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
@@ -26,11 +28,6 @@ class AgentProgram:
     command: tuple[str, ...]
     settings: dict[str, str]
 
-    @property
-    def target(self) -> str:
-        """The agent as a TARGET of ``lumilink up --agent``."""
-        return f"stdio:{shlex.join(self.command)}"
-
     def environment(self, home: Path) -> dict[str, str]:
         """All environment variables to start it with. Everything it keeps goes under ``home``."""
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -38,6 +35,14 @@ class AgentProgram:
             f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in ("config", "data", "cache", "state")
         }
         return inherited | self.settings | folders | {"HOME": str(home)}
+
+    def target(self, home: Path) -> str:
+        """The agent as a TARGET of ``lumilink up --agent``.
+
+        A gateway doesn't hand its own environment on to agents, so the command brings its variables along.
+        """
+        variables = (f"{name}={value}" for name, value in self.environment(home).items())
+        return f"stdio:{shlex.join(('env', '-i', *variables, *self.command))}"
 
 
 def claude_code(model_url: str) -> AgentProgram:
@@ -77,8 +82,17 @@ PROGRAMS: Final[dict[str, Callable[[str], AgentProgram | None]]] = {
 
 
 def alive(home: Path) -> list[psutil.Process]:
-    """The processes of agents that were started with ``home``, and their children, wherever these hang now."""
+    """The processes of agents that were started with ``home``, and their children, whoever owns them now."""
     return [process for process in psutil.process_iter() if _is_agent_of(process, home)]
+
+
+def left_over(home: Path) -> list[psutil.Process]:
+    """The processes of ``alive`` that don't end by themselves in ``LEAVING_S``. They are killed for that."""
+    _gone, stayed = psutil.wait_procs(alive(home), LEAVING_S)
+    for process in stayed:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    return stayed
 
 
 def _is_agent_of(process: psutil.Process, home: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,8 +13,8 @@ import npm_packages
 import pytest
 from acp.client import ClientSideConnection
 from acp.ws.client import create_websocket_stream
-from agent_programs import PROGRAMS, AgentProgram
-from gateway_process import GatewayProcess, gateway_environment, is_available
+from agent_programs import PROGRAMS, AgentProgram, alive, left_over
+from gateway_process import GatewayProcess, is_available
 from recording_client import RecordingClient
 from stub_model import StubModel
 
@@ -65,10 +66,14 @@ def lumilink_up() -> None:
 def gateway(
     program: AgentProgram, lumilink_up: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
-    """A gateway in front of ``program``, shared by all tests with that agent."""
-    folder = tmp_path_factory.mktemp(f"gateway-{program.name}")
-    with GatewayProcess(program.target, gateway_environment(program.environment(folder)), folder) as running:
-        yield running
+    """A gateway in front of ``program``, shared by all tests with that agent. No agent may outlive it."""
+    home = tmp_path_factory.mktemp(f"gateway-{program.name}")
+    try:
+        with GatewayProcess(program.target(home), home) as running:
+            yield running
+    finally:
+        stayed = left_over(home)
+    assert not stayed, "the gateway stopped, but agents that it had started are still there"
 
 
 @pytest.fixture
@@ -92,24 +97,31 @@ def connect(request: pytest.FixtureRequest, program: AgentProgram, tmp_path: Pat
 async def to_agent(
     program: AgentProgram, home: Path, client: RecordingClient
 ) -> AsyncIterator[ClientSideConnection]:
-    """A connection to an agent of its own, which is started for it and stopped after it."""
+    """A connection to an agent of its own, started for it. No process of that agent may outlive it."""
     home.mkdir()
     with (home / "stderr.log").open("wb") as stderr:
         transport = {"limit": STDIO_LIMIT_BYTES, "stderr": stderr.fileno()}
-        async with acp.spawn_agent_process(
-            client,
+        started = acp.spawn_agent_process(
+            client.as_acp(),
             *program.command,
             env=program.environment(home),
             cwd=client.workspace,
             transport_kwargs=transport,
-        ) as (connection, _process):
-            yield connection
+        )
+        try:
+            async with started as (connection, _process):
+                yield connection
+                assert alive(home), "no process is seen, so that none is seen later proves nothing"
+        finally:
+            stayed = await asyncio.to_thread(left_over, home)
+        assert not stayed, "the agent ended, but left processes behind"
 
 
 @asynccontextmanager
 async def to_gateway(running: GatewayProcess, client: RecordingClient) -> AsyncIterator[ClientSideConnection]:
     """A WebSocket connection to the gateway."""
-    connection = acp.connect_to_agent(client, await create_websocket_stream(running.acp_over_websocket))
+    transport = await create_websocket_stream(running.acp_over_websocket)
+    connection = acp.connect_to_agent(client.as_acp(), transport)
     try:
         yield connection
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -35,11 +34,10 @@ def is_available() -> bool:
 class GatewayProcess:
     """A running gateway. A context manager: entered it is ready, left it has drained and stopped."""
 
-    def __init__(self, target: str, environment: dict[str, str], folder: Path) -> None:
-        """``environment`` is what the gateway runs with, and so passes on; ``folder`` takes data and logs."""
+    def __init__(self, target: str, folder: Path) -> None:
+        """``target`` is the agent; ``folder`` takes the gateway's data and logs."""
         self.port = _free_port()
         self._folder = folder
-        self._environment = environment
         self._command = [str(LUMILINK), "up", "--host", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--agent", target, "--data-dir", str(folder / "data")]
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +61,7 @@ class GatewayProcess:
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._log("stdout").open("wb") as stdout, self._log("stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
-                self._command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL, env=self._environment
+                self._command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL
             )
         try:
             self._wait_until_ready(self._process)
@@ -76,7 +74,7 @@ class GatewayProcess:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to stop and wait for that. Raises ``GatewayError`` if it took too long or exited with an error."""
+        """Ask it to stop and wait. Raises ``GatewayError`` if it takes too long or ends with an error."""
         process, self._process = self._process, None
         if process is not None and self._stop(process) != 0:
             raise GatewayError(f"lumilink up ended with {process.returncode}: {self._last_words()}")
@@ -108,11 +106,6 @@ class GatewayProcess:
 
     def _last_words(self) -> str:
         return "\n" + self._log("stderr").read_text(errors="replace")[-4000:]
-
-
-def gateway_environment(of_agent: dict[str, str]) -> dict[str, str]:
-    """The environment for a gateway in front of an agent: this process's, and on top what the agent needs."""
-    return dict(os.environ) | of_agent
 
 
 def _free_port() -> int:

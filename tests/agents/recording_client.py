@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from acp.exceptions import RequestError
-from acp.interfaces import Client
+from acp import Client
 from acp.schema import (
     AgentMessageChunk,
     AllowedOutcome,
@@ -17,7 +17,6 @@ from acp.schema import (
     ToolCallProgress,
     ToolCallStart,
     ToolCallUpdate,
-    WriteTextFileResponse,
 )
 
 
@@ -30,10 +29,11 @@ class PermissionAsked:
     files: frozenset[str]
 
 
-class RecordingClient(Client):
+class RecordingClient:
     """The client's side of one connection. ``answer`` is the kind of the option it picks when asked.
 
-    It offers neither file system nor terminals, so an agent works on the disk by itself.
+    It offers neither file system nor terminals, so an agent works on the disk by itself, and is told
+    ``method not found`` if it asks nevertheless.
     """
 
     def __init__(self, workspace: Path, *, answer: str = "allow_once") -> None:
@@ -42,6 +42,10 @@ class RecordingClient(Client):
         self.updates: list[tuple[str, object]] = []
         self.text_arrived = asyncio.Event()
         self._answer = answer
+
+    def as_acp(self) -> Client:
+        """Itself, for the SDK: its interface also names the methods of what isn't offered."""
+        return cast(Client, self)
 
     @property
     def chunks(self) -> list[str]:
@@ -72,8 +76,3 @@ class RecordingClient(Client):
         return RequestPermissionResponse(
             outcome=AllowedOutcome(outcome="selected", option_id=chosen.option_id)
         )
-
-    async def write_text_file(
-        self, session_id: str, path: str, content: str, **_meta: object
-    ) -> WriteTextFileResponse | None:
-        raise RequestError.method_not_found("fs/write_text_file")

@@ -1,4 +1,4 @@
-"""The Anthropic Messages API, as much of it as Claude Code uses (docs.anthropic.com, "Messages", "Streaming")."""
+"""Anthropic's Messages API, as much of it as Claude Code uses (docs.anthropic.com: Messages, Streaming)."""
 
 from __future__ import annotations
 

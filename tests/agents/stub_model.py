@@ -43,8 +43,9 @@ class Exchange:
 
 
 class StubModel:
-    """The server. A context manager; ``exchanges`` is what was asked so far, ``unknown`` other paths asked for.
+    """The server, as a context manager.
 
+    ``exchanges`` is what it was asked so far, ``unknown`` the requests for anything else.
     No header is kept, so a credential that an agent sends is nowhere in here.
     """
 

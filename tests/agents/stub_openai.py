@@ -1,4 +1,4 @@
-"""The OpenAI chat completions API, as much of it as OpenCode uses (platform.openai.com, "Chat Completions")."""
+"""OpenAI's chat completions API, as much of it as OpenCode uses (platform.openai.com: Chat Completions)."""
 
 from __future__ import annotations
 

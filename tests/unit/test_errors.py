@@ -17,13 +17,13 @@ from actors.errors import (
     SystemFault,
 )
 
-BRANCHES: dict[type, Category] = {
+BRANCHES: dict[type[LumiLinkError], Category] = {
     ConnectionFault: Category.CONNECTION,
     ProtocolFault: Category.PROTOCOL,
     ApplicationFault: Category.APPLICATION,
     SystemFault: Category.SYSTEM,
 }
-LEAVES = [leaf for branch in BRANCHES for leaf in branch.__subclasses__()]
+LEAVES: list[type[LumiLinkError]] = [leaf for branch in BRANCHES for leaf in branch.__subclasses__()]
 
 
 def drawn_tree() -> dict[str, list[str]]:

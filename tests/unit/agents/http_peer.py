@@ -33,6 +33,7 @@ class HttpPeer:
     echo: bool = False
     refuse: dict[str, int] = field(default_factory=dict)
     refuse_streams: dict[str, int] = field(default_factory=dict)
+    session_streams_wait: asyncio.Event | None = None
     seen: list[Seen] = field(default_factory=list)
     streams: dict[str, asyncio.Queue[bytes | None]] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -79,6 +80,8 @@ class HttpPeer:
         if request.method == "DELETE":
             return Response(status_code=202)
         session_id = seen.session_id or ""
+        if session_id and self.session_streams_wait is not None:
+            await self.session_streams_wait.wait()
         if session_id in self.refuse_streams:
             return Response(status_code=self.refuse_streams[session_id])
         return StreamingResponse(self._events(session_id), media_type="text/event-stream")

@@ -202,6 +202,17 @@ async def test_a_server_that_never_answers_the_handshake_is_unreachable() -> Non
         await asyncio.sleep(0.05)  # the handshake's own timer lets the socket go
 
 
+async def test_a_server_that_hangs_up_instead_of_answering_is_unreachable() -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(AgentUnreachableError, match=r"hung up|reset"):
+            await dialled(f"ws://127.0.0.1:{port}/acp", Recorder())
+
+
 async def test_a_server_that_refuses_the_upgrade_is_unreachable_with_its_status() -> None:
     server = await ws_create_server(lambda request: None, "127.0.0.1", 0)
     async with server:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from scripted import assert_nothing_is_left
 
 from actors.kernel import ActorSystem
 from actors.kernel.testing import ClockJumpLoop
@@ -24,4 +25,4 @@ async def system(escalated: list[BaseException]) -> AsyncIterator[ActorSystem]:
     yield system
     await system.stop(10.0)
     assert system.statistics().tasks == 0
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert_nothing_is_left()

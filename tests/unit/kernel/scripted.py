@@ -1,5 +1,6 @@
 """An actor whose messages are its script."""
 
+import asyncio
 from collections.abc import Callable
 
 from actors.kernel import Actor, ActorId, StopReason
@@ -35,3 +36,10 @@ def boom(actor: object) -> object:
 
 def named(key: str) -> ActorId:
     return ActorId("test", key)
+
+
+def assert_nothing_is_left() -> None:
+    """No task but the caller's, and no timer."""
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]  # it has no public name
+    assert [timer for timer in timers if not timer.cancelled()] == []

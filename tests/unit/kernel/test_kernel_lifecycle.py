@@ -226,6 +226,7 @@ async def test_a_timer_tells_the_actor_after_its_delay(system: ActorSystem) -> N
     ref.tell(lambda actor: actor.context.after(3.0, lambda actor: times.append(now() - start)) and None)
     await asyncio.sleep(10.0)
     assert times == [pytest.approx(3.0)]
+    assert ref._activation._timers == set()
 
 
 async def test_a_cancelled_timer_tells_nothing(system: ActorSystem) -> None:
@@ -376,6 +377,7 @@ async def test_a_new_activation_that_is_stopped_while_it_waits_never_starts(syst
     asking = asyncio.create_task(new.ask("hello", 10.0))
     await asyncio.sleep(0)
     await system.stop(10.0)
+    assert system.statistics().tasks == 0
     with pytest.raises(ActorStoppedError):
         await asking
     assert await old.stopped() is StopReason.REQUESTED

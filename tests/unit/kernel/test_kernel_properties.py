@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import Boom, named
+from scripted import Boom, assert_nothing_is_left, named
 
 from actors.errors import (
     ActorFailedError,
@@ -110,7 +110,7 @@ def run(scenario: Coroutine[object, object, None]) -> None:
 
 async def _and_nothing_is_left(scenario: Coroutine[object, object, None]) -> None:
     await scenario
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert_nothing_is_left()
 
 
 def fail_the_test(error: BaseException) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -127,6 +129,7 @@ async def test_what_is_in_hand_when_the_actor_fails_ends_with_it(system: ActorSy
         with pytest.raises(ActorFailedError, match="the message in hand is lost"):
             await ask
     assert now() < 2.0
+    await ref.ask("back", 5.0)
     future.set_exception(Boom())
     await asyncio.sleep(1.0)
     assert ref.statistics().counts.failures == 1
@@ -142,8 +145,8 @@ async def test_children_end_when_their_parent_restarts(system: ActorSystem) -> N
 async def test_a_stop_during_a_restart_ends_the_actor(system: ActorSystem) -> None:
     class Lingering(Scripted):
         async def stopping(self, reason: StopReason) -> None:
-            self.diary.append(reason)
             await asyncio.sleep(3.0)
+            self.diary.append(reason)
 
     diary: list[object] = []
     ref = system.spawn(named("a"), lambda: Lingering(diary))
@@ -346,7 +349,86 @@ async def test_a_child_that_fails_while_its_parent_stops_is_stopped(system: Acto
     parent.tell(lambda actor: actor.context.stop())
     await asyncio.sleep(0.5)
     early.tell(boom)
+    await asyncio.sleep(0.1)
+    assert early.statistics().state is ActivationState.STOPPED
     assert await early.stopped() is StopReason.PARENT_STOPPED
     with pytest.raises(ActorStoppedError):
         early.tell("refused")
     await parent.stopped()
+
+
+async def test_a_later_child_that_is_stopping_does_not_hold_up_the_others(system: ActorSystem) -> None:
+    class Slow(Scripted):
+        async def stopping(self, reason: StopReason) -> None:
+            await asyncio.sleep(4.0)
+
+    parent = system.spawn(named("parent"), Scripted, ActorOptions(supervision=REST))
+    first, middle, last = [
+        await parent.ask(lambda actor, key=key, kind=kind: actor.context.spawn(named(key), kind), 1.0)
+        for key, kind in (("a", Scripted), ("b", Slow), ("c", Scripted))
+    ]
+    await last.ask("up", 1.0)
+    middle.tell(lambda actor: actor.context.stop())
+    first.tell(boom)
+    await asyncio.sleep(1.5)
+    assert last.statistics().state is ActivationState.RUNNING
+    assert last.statistics().counts.restarts == 1
+
+
+async def test_a_child_that_is_spawned_again_is_the_latest(system: ActorSystem) -> None:
+    class Slow(Scripted):
+        async def stopping(self, reason: StopReason) -> None:
+            await asyncio.sleep(1.0)
+
+    parent = system.spawn(named("parent"), Scripted)
+    old = await parent.ask(lambda actor: actor.context.spawn(named("a"), Slow), 1.0)
+    await parent.ask(lambda actor: actor.context.spawn(named("b"), Scripted), 1.0)
+    await old.ask(lambda actor: actor.context.stop(), 1.0)
+    await parent.ask(lambda actor: actor.context.spawn(named("a"), Scripted), 1.0)
+    assert await parent.ask(lambda actor: [*map(str, actor.context.children)], 1.0) == ["test/b", "test/a"]
+
+
+# -------------------------------------------------------------------- what outlives its instance
+
+
+async def deaf(duration_s: float, then: Exception | None) -> None:
+    """Ignores all cancellations until its time is over."""
+    end = now() + duration_s
+    while now() < end:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(end - now())
+    if then is not None:
+        raise then
+
+
+async def test_a_task_that_was_given_up_cannot_fail_the_next_instance(
+    system: ActorSystem, caplog: pytest.LogCaptureFixture
+) -> None:
+    ref = system.spawn(named("a"), Scripted, ActorOptions(stop_grace_s=2.0))
+    ref.tell(lambda actor: actor.context.run(deaf(8.0, Boom()), name="deaf") and None)
+    await ref.ask("up", 1.0)
+    ref.tell(boom)
+    await ref.ask("back", 5.0)
+    await asyncio.sleep(10.0)
+    gc.collect()
+    assert ref.statistics().counts.failures == 1
+    assert "test/a:deaf ignored its cancellation for 2 s" in caplog.text
+    assert "never retrieved" not in caplog.text
+
+
+async def test_an_instance_whose_start_was_given_up_gets_no_messages(system: ActorSystem) -> None:
+    class Deaf(Scripted):
+        async def started(self) -> None:
+            self.diary.append(self)
+            if len(self.diary) == 1:
+                self.context.run(deaf(0.0, Boom()), name="fails at once")
+                await deaf(8.0, None)
+            else:
+                await asyncio.sleep(10.0)
+
+    diary: list[object] = []
+    ref = system.spawn(named("a"), lambda: Deaf(diary), ActorOptions(stop_grace_s=1.0))
+    handled_by = await ref.ask(lambda actor: actor, 60.0)
+    first, _, second = diary
+    assert handled_by is second
+    assert handled_by is not first

@@ -4,7 +4,7 @@ import pytest
 from scripted import Scripted, boom, named
 
 from actors.errors import ActorStoppedError
-from actors.kernel import ActorOptions, ActorSystem, StopReason
+from actors.kernel import ActorOptions, ActorRef, ActorSystem, StopReason
 
 
 async def stubborn() -> None:
@@ -52,6 +52,30 @@ async def test_stop_keeps_to_its_grace_and_leaves_no_task(caplog: pytest.LogCapt
     with pytest.raises(ActorStoppedError):
         await asking
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_stop_whose_time_is_up_still_ends_the_deepest_first() -> None:
+    class Slow(Scripted):
+        async def stopping(self, reason: StopReason) -> None:
+            await asyncio.sleep(1_000.0)
+
+    system = ActorSystem(on_escalation=pytest.fail)
+    order: list[str] = []
+
+    async def watch(ref: ActorRef) -> None:
+        await ref.stopped()
+        order.append(ref.id.key)
+
+    ref = system.spawn(named("0"), Slow)
+    watching = [asyncio.create_task(watch(ref))]
+    for depth in range(1, 8):
+        key = named(str(depth))
+        ref = await ref.ask(lambda actor, key=key: actor.context.spawn(key, Slow), 1.0)
+        watching.append(asyncio.create_task(watch(ref)))
+    await ref.ask("up", 1.0)
+    await system.stop(1.0)
+    await asyncio.gather(*watching)
+    assert "".join(order) == "76543210"
 
 
 async def test_a_task_that_ignores_its_cancellation_is_named_and_does_not_hold_up_the_stop(

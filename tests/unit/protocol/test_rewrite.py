@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire_values import objects, patient, spelled, texts
 
-from actors.errors import InvalidParamsError
+from actors.errors import InvalidParamsError, ParseError
 from actors.protocol.envelope import MessageKind, parse
 from actors.protocol.rewrite import (
     forward_update,
@@ -215,6 +216,22 @@ def test_a_session_that_is_not_there_is_not_replaced(rewrite: Any) -> None:
         rewrite(UPDATE, "other", NEW)
     with pytest.raises(InvalidParamsError, match="not the session"):
         rewrite(b'{"jsonrpc":"2.0","method":"session/update"}', OLD, NEW)
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda frame: forward_update(frame, OLD, NEW, 1),
+        lambda frame: with_session(frame, OLD, NEW),
+        lambda frame: with_cursor(frame, 1),
+    ],
+)
+def test_a_frame_too_deep_for_the_stack_that_rewrites_it_is_a_fault(
+    rewrite: Callable[[bytes], bytes],
+) -> None:
+    deep = UPDATE.replace(b'{"n":1.0}', b"[" * 100_000 + b"]" * 100_000)
+    with pytest.raises(ParseError, match="nested too deep"):
+        rewrite(deep)
 
 
 def test_a_session_id_of_any_characters_can_be_put_in() -> None:

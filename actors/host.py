@@ -1,0 +1,250 @@
+"""The inside of a worker: the actors of up to 1,000 sessions, reached over links. Knows no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import psutil
+
+from actors import errors
+from actors.agents.link import DialOptions
+from actors.agents.probe import AgentProfile, probe
+from actors.capacity.ledger import WorkerReport
+from actors.connection.attachment import Attachment
+from actors.connection.messages import (
+    AttachMode,
+    AttachSession,
+    ClientFrame,
+    ConnectionSettings,
+    Credit,
+    DescribeSessions,
+    Detach,
+    ForkSession,
+    OpenSession,
+)
+from actors.kernel.identity import ActorId
+from actors.kernel.options import ActorOptions
+from actors.kernel.ref import ActorRef
+from actors.kernel.system import ActorSystem
+from actors.link.channel import Channel
+from actors.link.endpoint import LinkAddress, LinkServer
+from actors.link.greeting import Greeting
+from actors.protocol.envelope import parse
+from actors.workspace.actor import WorkspaceActor
+
+log = logging.getLogger("lumilink.worker")
+
+WORKSPACE_IDLE_S = 60.0
+PROFILE_TTL_S = 300.0
+DESCRIBE_DEADLINE_S = 2.0
+STOP_GRACE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker is told when it is made."""
+
+    worker_id: str
+    host: str
+    secret: str
+    capacity: int
+    connection: ConnectionSettings
+
+
+@dataclass(slots=True)
+class _Stream:
+    attachment: Attachment
+    session_id: str
+
+
+class Host:
+    """Hosts the actors, and brings the frames of links to them."""
+
+    def __init__(self, settings: WorkerSettings, on_fatal: Callable[[BaseException], None]) -> None:
+        self._settings = settings
+        self._system = ActorSystem(on_escalation=on_fatal)
+        self._links = LinkServer(settings.worker_id, settings.secret, self)
+        self._holders: dict[str, ActorRef] = {}
+        self._streams: dict[tuple[Channel, int], _Stream] = {}
+        self._profile: asyncio.Task[AgentProfile] | None = None
+        self._profile_at = 0.0
+        self.address: LinkAddress | None = None
+
+    async def start(self) -> LinkAddress:
+        """Accept links; returns where."""
+        self.address = await self._links.listen(self._settings.host)
+        gc.collect()
+        # What lives from here on lives as long as the process: the collector need not look at it again.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        return self.address
+
+    async def stop(self) -> None:
+        """End every session and link, agents included."""
+        if self._profile is not None:
+            self._profile.cancel()
+        await self._system.stop(STOP_GRACE_S)
+        await self._links.close()
+
+    def sessions(self) -> list[str]:
+        """The ids of all sessions that are held here."""
+        return list(self._holders)
+
+    # ------------------------------------------------------------------ SessionDirectory
+
+    def session_opened(self, session_id: str, holder: ActorRef) -> None:
+        """A connection actor holds the session now."""
+        self._holders[session_id] = holder
+
+    def session_closed(self, session_id: str) -> None:
+        """The session is gone, or could not be opened."""
+        self._holders.pop(session_id, None)
+
+    # ------------------------------------------------------------------ LinkHandler
+
+    def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
+        """A client attaches: to a session that is made for it, or to one that is there."""
+        told = Greeting(**greeting)  # type: ignore[arg-type] # the other end is ours and proved itself
+        attachment = Attachment(channel, stream, told.client)
+        try:
+            holder, message = self._opening(session_id, attachment, told)
+            self._streams[channel, stream] = _Stream(attachment, told.new_session_id or session_id)
+            holder.tell(message)
+        except errors.LumiLinkError as error:
+            self._streams.pop((channel, stream), None)
+            channel.send_close(stream, error)
+
+    def _opening(self, session_id: str, attachment: Attachment, told: Greeting) -> tuple[ActorRef, object]:
+        request = parse(told.request, max_bytes=len(told.request))
+        if told.method == "session/new":
+            if len(self._holders) >= self._settings.capacity:
+                raise errors.CapacityError(
+                    f"the worker holds {self._settings.capacity} sessions, as many as it may"
+                )
+            holder = self._workspace(told.installation, told.workspace_id)
+            self._holders[session_id] = holder
+            return holder, OpenSession(session_id, attachment, request, told.initialize, told.cwd)
+        holder = self._holder(session_id)
+        if told.method == "session/fork":
+            self._holders[told.new_session_id] = holder
+            return holder, ForkSession(session_id, told.new_session_id, attachment, request)
+        return holder, AttachSession(session_id, attachment, request, AttachMode(told.method), told.after_seq)
+
+    def _workspace(self, installation: str, workspace_id: str) -> ActorRef:
+        return self._system.get_or_spawn(
+            ActorId("workspace", f"{installation}/{workspace_id}"),
+            lambda: WorkspaceActor(self._settings.connection, self, installation, workspace_id),
+            ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
+        )
+
+    def _holder(self, session_id: str) -> ActorRef:
+        holder = self._holders.get(session_id)
+        if holder is None:
+            raise errors.SessionNotFoundError(f"no session {session_id}")
+        return holder
+
+    def link_data(self, channel: Channel, stream: int, message: bytes) -> None:
+        """A message of a client goes to the mailbox of its session's connection actor."""
+        view = self._streams.get((channel, stream))
+        if view is None:
+            return
+        try:
+            self._holder(view.session_id).tell(ClientFrame(view.session_id, view.attachment, message))
+        except errors.LumiLinkError as error:
+            view.attachment.end(error)
+
+    def link_answer(self, channel: Channel, stream: int, request_id: object, message: bytes) -> None:
+        """Only workers answer; a replica that does is told nothing."""
+        log.debug("answer from a replica on stream %d ignored", stream)
+
+    def link_credit(self, channel: Channel, stream: int, frames: int, size: int) -> None:
+        """A client took what it was sent; if it had fallen behind it reads on."""
+        view = self._streams.get((channel, stream))
+        if view is None:
+            return
+        if view.attachment.is_lagging:
+            self._tell(view, Credit(view.session_id, view.attachment, frames, size))
+        else:
+            view.attachment.grant(frames, size)
+
+    def link_close(self, channel: Channel, stream: int, error: errors.LumiLinkError) -> None:
+        """A client left; its session goes on."""
+        view = self._streams.pop((channel, stream), None)
+        if view is not None:
+            view.attachment.gone = True
+            self._tell(view, Detach(view.session_id, view.attachment))
+
+    def link_writable(self, channel: Channel) -> None:
+        """A congested link takes data again: who fell behind reads on."""
+        for (owner, _), view in self._streams.items():
+            if owner is channel and view.attachment.is_lagging:
+                self._tell(view, Credit(view.session_id, view.attachment, 0, 0))
+
+    def link_lost(self, channel: Channel, error: errors.LinkBrokenError) -> None:
+        """A replica is gone, and with it all its clients' views."""
+        for owner, stream in [key for key in self._streams if key[0] is channel]:
+            self.link_close(owner, stream, error)
+
+    async def link_call(self, channel: Channel, method: str, arguments: dict[str, object]) -> object:
+        """Answer a replica's question."""
+        if method == "profile":
+            return await self._agent_profile()
+        if method == "sessions":
+            return await self._describe(str(arguments["installation"]))
+        raise errors.MethodNotFoundError(f"links have no call {method}")
+
+    def _tell(self, view: _Stream, message: object) -> None:
+        holder = self._holders.get(view.session_id)
+        if holder is None:
+            return
+        try:
+            holder.tell(message)
+        except errors.ActorStoppedError as error:
+            log.debug("%s for a session that just ended: %s", type(message).__name__, error)
+
+    # ------------------------------------------------------------------ questions of replicas
+
+    async def _agent_profile(self) -> bytes:
+        """The agent's ``initialize`` result, asked once by all who want it and kept for five minutes."""
+        now = asyncio.get_running_loop().time()
+        task = self._profile
+        failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
+        if task is None or failed or now - self._profile_at > PROFILE_TTL_S:
+            settings = self._settings.connection
+            options = DialOptions(env=settings.agent_env, max_frame_bytes=settings.max_frame_bytes)
+            found = probe(settings.target, options, {}, settings.agent_start_timeout_s)
+            task = asyncio.ensure_future(found)
+            self._profile, self._profile_at = task, now
+        return (await asyncio.shield(task)).initialize_result
+
+    async def _describe(self, installation: str) -> list[dict[str, object]]:
+        found = []
+        for holder in set(self._holders.values()):
+            try:
+                summaries = await holder.ask(DescribeSessions(), DESCRIBE_DEADLINE_S)
+            except errors.LumiLinkError as error:
+                log.debug("a session could not be described: %s", error)
+                continue
+            assert isinstance(summaries, list)
+            found += [asdict(summary) for summary in summaries if summary.installation == installation]
+        return found
+
+    def report(self) -> WorkerReport:
+        """What capacity and the topology are told of this worker."""
+        assert self.address is not None
+        settings = self._settings
+        return WorkerReport(
+            worker_id=settings.worker_id,
+            host=self.address.host,
+            port=self.address.port,
+            pid=os.getpid(),
+            node=self._settings.host,
+            capacity=settings.capacity,
+            rss_bytes=psutil.Process().memory_info().rss,
+            sessions=self.sessions(),
+        )

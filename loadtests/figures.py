@@ -1,0 +1,186 @@
+"""From trials to figures: what is read from one trial, medians over rounds, ratios within a round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from loadtests.results import PhaseResult, TrialResult
+from loadtests.targets import AGENT, SERVER, WORKER
+from loadtests.watch import ELSEWHERE, OWN_ROLE
+
+Reading = Callable[[TrialResult], float | None]
+"""One number of one trial; None where the trial has none."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, lowest and highest of the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: Sequence[float | None]) -> Spread | None:
+        """The spread of what is there; None where nothing is."""
+        known = [value for value in values if value is not None]
+        return Spread(median(known), min(known), max(known)) if known else None
+
+    def text(self) -> str:
+        """``median (low to high)``, or the median alone where all are equal."""
+        if number(self.low) == number(self.high):
+            return number(self.median)
+        return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; ``compared`` where a ratio between targets says something."""
+
+    title: str
+    reading: Reading
+    compared: bool = True
+
+
+def number(value: float) -> str:
+    """``value`` with as many digits as it deserves."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def spread(trials: Sequence[TrialResult], target: str, reading: Reading) -> Spread | None:
+    """``reading`` over all trials of ``target``."""
+    return Spread.of([reading(trial) for trial in trials if trial.target == target])
+
+
+def paired(
+    trials: Sequence[TrialResult],
+    first: str,
+    second: str,
+    reading: Reading,
+    combine: Callable[[float, float], float],
+) -> Spread | None:
+    """``combine(first, second)`` of the readings of two targets, round by round."""
+    by_round = {(trial.target, trial.round): reading(trial) for trial in trials}
+    values: list[float | None] = []
+    for (target, index), one in by_round.items():
+        other = by_round.get((second, index))
+        if target == first and one is not None and other is not None:
+            values.append(combine(one, other))
+    return Spread.of(values)
+
+
+def ratio(first: float, second: float) -> float:
+    """``first`` as a multiple of ``second``; infinite where that is 0."""
+    return first / second if second else float("inf")
+
+
+def difference(first: float, second: float) -> float:
+    """``first`` minus ``second``."""
+    return first - second
+
+
+def phase_of(trial: TrialResult, name: str) -> PhaseResult | None:
+    """The phase called ``name``; None where the trial did not come so far."""
+    phases = trial.load.phases if trial.load else []
+    return next((phase for phase in phases if phase.name == name), None)
+
+
+def in_phase(name: str, read: Callable[[PhaseResult], float | None]) -> Reading:
+    """A reading of one phase."""
+
+    def reading(trial: TrialResult) -> float | None:
+        phase = phase_of(trial, name)
+        return None if phase is None else read(phase)
+
+    return reading
+
+
+def ready_s(trial: TrialResult) -> float | None:
+    """Seconds from the command to the ``ready`` line."""
+    return trial.ready_s
+
+
+def opened(trial: TrialResult) -> float | None:
+    """Sessions that opened and stayed open."""
+    return trial.load.opened - trial.load.dropped if trial.load else None
+
+
+def open_s(trial: TrialResult) -> float | None:
+    """Seconds until all sessions were open."""
+    return trial.load.open_s if trial.load else None
+
+
+def memory_kb(role: str) -> Reading:
+    """Growth of the resident set of ``role`` a session, in KB of 1,000 bytes."""
+
+    def reading(trial: TrialResult) -> float | None:
+        if trial.load is None or not trial.load.opened or role not in trial.load.memory_bytes:
+            return None
+        return trial.load.memory_bytes[role] / trial.load.opened / 1000
+
+    return reading
+
+
+def foreign_cores(trials: Sequence[TrialResult]) -> Spread | None:
+    """How many cores the rest of the machine used while it was measured."""
+    phases = [phase for trial in trials if trial.load for phase in trial.load.phases]
+    return Spread.of([max(0.0, phase.cpu_s.get(ELSEWHERE, 0.0)) / phase.seconds for phase in phases])
+
+
+def rows(open_names: Sequence[str], closed_names: Sequence[str]) -> list[Row]:
+    """All lines of the table for phases of these names."""
+    table = [
+        Row("seconds to ready", ready_s, compared=False),
+        Row("sessions open at once", opened, compared=False),
+        Row("seconds to open them all", open_s),
+        Row("memory a session, all on the path, KB", memory_kb(SERVER)),
+        Row("memory a session, worker, KB", memory_kb(WORKER)),
+    ]
+    for name in open_names:
+        table += _open_rows(name)
+    for name in closed_names:
+        table += [
+            Row(f"{name}: updates/s", in_phase(name, lambda phase: phase.per_second)),
+            Row(f"{name}: missing, doubled, reordered", in_phase(name, _wrong), compared=False),
+            Row(f"{name}: CPU an update, us", in_phase(name, lambda phase: phase.cpu_us(SERVER))),
+        ]
+    return table
+
+
+def _open_rows(name: str) -> list[Row]:
+    return [
+        Row(f"{name}: carried, %", in_phase(name, carried_percent), compared=False),
+        Row(f"{name}: missing, doubled, reordered", in_phase(name, _wrong), compared=False),
+        Row(f"{name}: p50, ms", in_phase(name, lambda phase: phase.latency.p50_ms)),
+        Row(f"{name}: p99, ms", in_phase(name, lambda phase: phase.latency.p99_ms)),
+        Row(f"{name}: p99.9, ms", in_phase(name, lambda phase: phase.latency.p999_ms)),
+        Row(f"{name}: CPU an update, us", in_phase(name, lambda phase: phase.cpu_us(SERVER))),
+        Row(
+            f"{name}: CPU of generator, us",
+            in_phase(name, lambda phase: phase.cpu_us(OWN_ROLE)),
+            compared=False,
+        ),
+        Row(
+            f"{name}: CPU of stub agent, us",
+            in_phase(name, lambda phase: phase.cpu_us(AGENT)),
+            compared=False,
+        ),
+        Row(
+            f"{name}: stub agent late, p99, ms",
+            in_phase(name, lambda phase: phase.agent_late_p99_ms),
+            compared=False,
+        ),
+    ]
+
+
+def carried_percent(phase: PhaseResult) -> float | None:
+    """Updates that arrived in the window, in % of those that the schedule puts there."""
+    return phase.carried / phase.offered * 100 if phase.offered else None
+
+
+def _wrong(phase: PhaseResult) -> float:
+    return phase.missing + phase.doubled + phase.reordered
