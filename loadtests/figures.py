@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadtests.results import PhaseResult, TrialResult
-from loadtests.targets import AGENT, SERVER, WORKER
+from loadtests.targets import AGENT, CONTROL, SERVER, WORKER
 from loadtests.watch import ELSEWHERE, OWN_ROLE
 
 Reading = Callable[[TrialResult], float | None]
@@ -45,10 +45,11 @@ class Row:
 
 
 def number(value: float) -> str:
-    """``value`` with as many digits as it deserves."""
-    if value == 0 or abs(value) >= 100:
+    """``value`` with three digits, or with all that stand before its point."""
+    rounded = float(f"{value:.3g}")
+    if rounded == 0 or abs(rounded) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if abs(rounded) >= 10 else f"{value:.2f}"
 
 
 def spread(trials: Sequence[TrialResult], target: str, reading: Reading) -> Spread | None:
@@ -152,34 +153,31 @@ def rows(open_names: Sequence[str], closed_names: Sequence[str]) -> list[Row]:
 
 
 def _open_rows(name: str) -> list[Row]:
+    server = in_phase(name, lambda phase: phase.cpu_us(SERVER))
+    generator = in_phase(name, lambda phase: phase.cpu_us(OWN_ROLE))
+    agent = in_phase(name, lambda phase: phase.cpu_us(AGENT))
+    late = in_phase(name, lambda phase: phase.agent_late_p99_ms)
     return [
         Row(f"{name}: carried, %", in_phase(name, carried_percent), compared=False),
         Row(f"{name}: missing, doubled, reordered", in_phase(name, _wrong), compared=False),
         Row(f"{name}: p50, ms", in_phase(name, lambda phase: phase.latency.p50_ms)),
         Row(f"{name}: p99, ms", in_phase(name, lambda phase: phase.latency.p99_ms)),
         Row(f"{name}: p99.9, ms", in_phase(name, lambda phase: phase.latency.p999_ms)),
-        Row(f"{name}: CPU an update, us", in_phase(name, lambda phase: phase.cpu_us(SERVER))),
-        Row(
-            f"{name}: CPU of generator, us",
-            in_phase(name, lambda phase: phase.cpu_us(OWN_ROLE)),
-            compared=False,
-        ),
-        Row(
-            f"{name}: CPU of stub agent, us",
-            in_phase(name, lambda phase: phase.cpu_us(AGENT)),
-            compared=False,
-        ),
-        Row(
-            f"{name}: stub agent late, p99, ms",
-            in_phase(name, lambda phase: phase.agent_late_p99_ms),
-            compared=False,
-        ),
+        Row(f"{name}: CPU an update, us", server),
+        Row(f"{name}: all else that it runs, cores", in_phase(name, _control_cores), compared=False),
+        Row(f"{name}: CPU of generator, us", generator, compared=False),
+        Row(f"{name}: CPU of stub agent, us", agent, compared=False),
+        Row(f"{name}: stub agent late, p99, ms", late, compared=False),
     ]
 
 
 def carried_percent(phase: PhaseResult) -> float | None:
     """Updates that arrived in the window, in % of those that the schedule puts there."""
     return phase.carried / phase.offered * 100 if phase.offered else None
+
+
+def _control_cores(phase: PhaseResult) -> float | None:
+    return phase.cpu_s[CONTROL] / phase.seconds if CONTROL in phase.cpu_s else None
 
 
 def _wrong(phase: PhaseResult) -> float:

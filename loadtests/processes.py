@@ -81,7 +81,7 @@ class Launched:
         return {process for process in self._known if process.is_running()}
 
     def stop(self, within_s: float) -> None:
-        """Ask it to end; after ``within_s``, or at a further Ctrl-C, end what is left of its family by force."""
+        """Ask it to end; after ``within_s``, or at a further Ctrl-C, kill what is left of its family."""
         self.family()
         try:
             self._process.terminate()

@@ -1,9 +1,9 @@
 """The spine benchmark: what LumiLink's message path carries and costs, beside baselines in the same run.
 
-``python -m loadtests.spine`` measures all targets in rounds, prints a table, holds LumiLink against its targets
-and writes the figures into ``docs/performance.md`` and, on request, everything raw into a JSON file. ``--short``
-does the same with fewer sessions in under four minutes and writes no page. Every target is started afresh in
-every round, and the order turns from round to round.
+``python -m loadtests.spine`` measures all targets in rounds, prints a table, holds LumiLink against its
+targets and writes the figures into ``docs/performance.md`` and, on request, everything raw into a JSON file.
+``--short`` does the same with fewer sessions in under four minutes and writes no page. Every target is
+started afresh in every round, and the order turns from round to round.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from loadtests.targets import TARGETS
 from loadtests.verdicts import FAST, SLOW, Verdict, judge
 
 _PAGE: Final = Path("docs/performance.md")
+_WIDTH: Final = 150  # where there is no terminal to ask
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def main(
     size = _sized(SHORT if short else FULL, rounds, sessions)
     if size == FULL and not names:
         page = page or _PAGE
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     try:
         ensure_room(size.sessions)
         report = measure(size, list(names) or list(TARGETS), console)

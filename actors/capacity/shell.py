@@ -28,7 +28,6 @@ class IngressReport:
     host: str
     port: int
     pid: int
-    connections: int
 
 
 class CapacityShell:

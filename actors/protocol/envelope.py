@@ -86,7 +86,8 @@ class _Members(Struct, gc=False):
     jsonrpc: Literal["2.0"]
     method: str | UnsetType = UNSET
     id: Raw | UnsetType = UNSET
-    params: _Params | list[Raw] | UnsetType = UNSET
+    # JSON-RPC knows no null here, but common libraries write it where there are no params.
+    params: _Params | list[Raw] | None | UnsetType = UNSET
     result: Raw | UnsetType = UNSET
     error: RpcError | UnsetType = UNSET
 
@@ -147,12 +148,13 @@ def _read_id(raw_id: bytes, frame: bytes) -> RequestId:
 
 
 def params_of(envelope: Envelope, type: type[T]) -> T:  # noqa: A002 - the word that msgspec uses
-    """Decode the params into ``type``; absent params read as an empty object.
+    """Decode the params into ``type``; absent params, or null, read as an empty object.
 
     Raises InvalidParamsError, which names the field and what was expected, and carries the request's id.
     """
     try:
-        return decode(split(envelope.frame).get("params", _NO_PARAMS), type)
+        params = split(envelope.frame).get("params", _NO_PARAMS)
+        return decode(_NO_PARAMS if bytes(params) == b"null" else params, type)
     except msgspec.DecodeError as error:
         raise name_request(InvalidParamsError(_explain("params", error)), envelope.raw_id) from None
     except InvalidParamsError as error:

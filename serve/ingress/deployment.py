@@ -16,6 +16,7 @@ from serve.ingress.app import replica_app
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.http import StreamableHttp
 from serve.ingress.links import WorkerLinks
+from serve.ingress.peers import Peers
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -33,12 +34,13 @@ class Ingress:
         self._capacity = CapacityClient()
         self._links = WorkerLinks(f"ingress-{self._replica_id}", settings.secret)
         gateway = Gateway(settings, self._links, self._capacity)
-        http = StreamableHttp(gateway)
+        self._peers = Peers(self._replica_id, settings.secret, settings.sse_keepalive_s)
+        http = StreamableHttp(gateway, self._peers)
         replica_app().bind(gateway, http)
         loop = asyncio.get_running_loop()
         # The replica owns these for as long as it lives; Ray ends the process, and them with it.
         self._tasks = [
-            loop.create_task(self._report(), name="report"),
+            loop.create_task(self._report(http), name="report"),
             loop.create_task(http.sweep(), name="sweep"),
             loop.create_task(gateway.agent_profile(), name="first profile"),
         ]
@@ -46,10 +48,12 @@ class Ingress:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
 
-    async def _report(self) -> None:
+    async def _report(self, http: StreamableHttp) -> None:
+        address = await self._peers.listen(self._settings.host, http)
+        report = IngressReport(self._replica_id, address.host, address.port, os.getpid())
         while True:
             try:
-                await self._capacity.report_ingress(IngressReport(self._replica_id, "", 0, os.getpid(), 0))
+                self._peers.learn(await self._capacity.report_ingress(report))
             except errors.LumiLinkError as error:
                 log.warning("heartbeat: %s", error)
             await asyncio.sleep(REPORT_INTERVAL_S)

@@ -21,13 +21,13 @@ from actors.protocol.identifiers import new_connection_id
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway
 from serve.ingress.opening import METHODS as OPENING_METHODS
+from serve.ingress.peers import AcpRequest, Answer, Peers
 from serve.ingress.streams import EventStream, StreamOutlet, event_response
 from serve.problem import problem
 
 log = logging.getLogger("lumilink.ingress")
 
-CONNECTION_HEADER = "acp-connection-id"
-SESSION_HEADER = "acp-session-id"
+METHODS = ("GET", "POST", "DELETE")
 MAX_CONNECTIONS = 10_000
 SWEEP_INTERVAL_S = 15.0
 
@@ -40,6 +40,10 @@ class HttpConnection:
         self.client = ClientConnection(connection_id, installation, gateway, self.outlet)
         self.used_at = asyncio.get_running_loop().time()
 
+    def use(self) -> None:
+        """A request came."""
+        self.used_at = asyncio.get_running_loop().time()
+
     def idle_s(self, now: float) -> float:
         """How long no request came and no stream was open."""
         if self.outlet.has_readers():
@@ -48,29 +52,45 @@ class HttpConnection:
 
 
 class StreamableHttp:
-    """The HTTP side of ``/acp`` on one replica."""
+    """The HTTP side of ``/acp`` on one replica. Holds the connections that were initialized here."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, peers: Peers) -> None:
         self._gateway = gateway
+        self._peers = peers
         self._connections: dict[str, HttpConnection] = {}
 
     def __len__(self) -> int:
         return len(self._connections)
 
     async def respond(self, scope: Scope, receive: Receive, installation: str) -> Response:
-        """Answer one request; every failure is a problem+json with a code."""
-        request = Request(scope, receive)
+        """Answer one HTTP request; every failure is a problem+json with a code."""
+        http = Request(scope, receive)
+        if http.method not in METHODS:
+            return Response(status_code=405, headers={"Allow": ", ".join(METHODS)})
         try:
-            match request.method:
-                case "POST":
-                    return await self._post(request, installation)
-                case "GET":
-                    return await self._get(request, installation)
-                case "DELETE":
-                    return await self._delete(request, installation)
-            return Response(status_code=405, headers={"Allow": "GET, POST, DELETE"})
+            request = AcpRequest(
+                method=http.method,
+                installation=installation,
+                connection_id=http.headers.get("acp-connection-id"),
+                session_id=http.headers.get("acp-session-id"),
+                content_type=http.headers.get("content-type", ""),
+                accept=http.headers.get("accept", ""),
+                body=await self._body(http) if http.method == "POST" else b"",
+            )
+            return await self._respond(request)
         except errors.LumiLinkError as error:
             return problem(error)
+
+    async def _respond(self, request: AcpRequest) -> Response:
+        home = self._peers.home_of(request.connection_id) if request.connection_id else None
+        if request.method == "GET":
+            if home is not None:
+                return event_response(await self._peers.relay(home, request))
+            stream = await self.stream(request)
+            return event_response(stream.events(self._gateway.settings.sse_keepalive_s))
+        found = await (self._peers.forward(home, request) if home else self.answer(request))
+        media_type = "application/json" if found.body else None
+        return Response(found.body, found.status, dict(found.headers), media_type)
 
     async def sweep(self) -> None:
         """Close, for ever and a while apart, what no client has used for ``connection_idle_s``."""
@@ -83,41 +103,63 @@ class StreamableHttp:
                     log.info("connection %s was not used for %g s: closed", connection_id, limit_s)
                     await self._close(connection_id)
 
-    # ------------------------------------------------------------------ POST
+    # ------------------------------------------------------------------ HomeHttp
 
-    async def _post(self, request: Request, installation: str) -> Response:
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    async def answer(self, request: AcpRequest) -> Answer:
+        """Serve a POST or DELETE of a connection that is held here."""
+        if request.method == "POST":
+            return await self._post(request)
+        await self._close(self._connection(request).client.connection_id)
+        return Answer(202)
+
+    async def stream(self, request: AcpRequest) -> EventStream:
+        """The stream that a GET asks for: the connection's, or a session's."""
+        if not any(wanted in request.accept for wanted in ("text/event-stream", "text/*", "*/*")):
+            raise errors.NotAcceptableError(
+                f"Accept is {request.accept or 'missing'}, expected text/event-stream"
+            )
+        connection = self._connection(request)
+        connection.use()
+        if request.session_id is None:
+            return connection.outlet.connection
+        if request.session_id not in connection.client.views:
+            # A client that comes back opens the stream first and loads the session then.
+            await self._gateway.capacity.locate(request.session_id)
+        return connection.outlet.session(request.session_id)
+
+    async def _post(self, request: AcpRequest) -> Answer:
+        media_type = request.content_type.partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise errors.MediaTypeError(
                 f"Content-Type is {media_type or 'missing'}, expected application/json"
             )
-        message = parse(await self._body(request), max_bytes=self._gateway.settings.max_frame_bytes)
-        if message.method == "initialize" and CONNECTION_HEADER not in request.headers:
-            return await self._initialize(message, installation)
-        connection = self._connection(request, installation)
-        self._check_session(connection, message, request)
-        connection.used_at = asyncio.get_running_loop().time()
+        message = parse(request.body, max_bytes=self._gateway.settings.max_frame_bytes)
+        if message.method == "initialize" and request.connection_id is None:
+            return await self._initialize(message, request.installation)
+        connection = self._connection(request)
+        _check_session(connection, message, request.session_id)
+        connection.use()
         connection.client.take(message.frame)
-        return Response(status_code=202)
+        return Answer(202)
 
-    async def _initialize(self, message: Envelope, installation: str) -> Response:
+    async def _initialize(self, message: Envelope, installation: str) -> Answer:
         if message.kind is not MessageKind.REQUEST:
             raise errors.InvalidRequestError("initialize without an id: expected a request")
         if len(self._connections) >= MAX_CONNECTIONS:
             raise errors.CapacityError(f"this replica holds {MAX_CONNECTIONS} connections", 5.0)
-        connection_id = new_connection_id()
+        connection_id = f"{new_connection_id()}.{self._peers.replica_id}"
         connection = HttpConnection(connection_id, installation, self._gateway)
         self._connections[connection_id] = connection
         try:
-            answer = await connection.outlet.answer_to(lambda: connection.client.take(message.frame))
+            body = await connection.outlet.answer_to(lambda: connection.client.take(message.frame))
         except BaseException:
             await self._close(connection_id)
             raise
         if not connection.client.initialize:
             await self._close(connection_id)
-            return Response(answer, 400, media_type="application/json")
-        headers = {"Acp-Connection-Id": connection_id}
-        return Response(answer, 200, headers, media_type="application/json")
+            return Answer(400, body)
+        cookie = f"lumilink-replica={self._peers.replica_id}; Path=/acp; HttpOnly; SameSite=Strict"
+        return Answer(200, body, (("Acp-Connection-Id", connection_id), ("Set-Cookie", cookie)))
 
     async def _body(self, request: Request) -> bytes:
         limit = self._gateway.settings.max_frame_bytes
@@ -130,48 +172,11 @@ class StreamableHttp:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _check_session(self, connection: HttpConnection, message: Envelope, request: Request) -> None:
-        named = request.headers.get(SESSION_HEADER)
-        row = methods.lookup(message.method) if message.method is not None else None
-        if named is None:
-            if row is not None and row.needs_session_header:
-                raise errors.InvalidRequestError(f"{message.method} needs the header Acp-Session-Id")
-            return
-        if message.method not in OPENING_METHODS and named not in connection.client.views:
-            raise errors.SessionNotFoundError("Acp-Session-Id: this connection has no such session")
-        if message.session_id is not None and message.session_id != named:
-            raise errors.InvalidRequestError("Acp-Session-Id and params.sessionId name different sessions")
-
-    # ------------------------------------------------------------------ GET, DELETE
-
-    async def _get(self, request: Request, installation: str) -> Response:
-        accepted = request.headers.get("accept", "")
-        if "text/event-stream" not in accepted and "*/*" not in accepted and "text/*" not in accepted:
-            raise errors.NotAcceptableError(f"Accept is {accepted or 'missing'}, expected text/event-stream")
-        connection = self._connection(request, installation)
-        stream = await self._stream(connection, request.headers.get(SESSION_HEADER))
-        connection.used_at = asyncio.get_running_loop().time()
-        return event_response(stream, self._gateway.settings.sse_keepalive_s)
-
-    async def _stream(self, connection: HttpConnection, session_id: str | None) -> EventStream:
-        if session_id is None:
-            return connection.outlet.connection
-        if session_id not in connection.client.views:
-            # A client that comes back opens the stream first and loads the session then.
-            await self._gateway.capacity.locate(session_id)
-        return connection.outlet.session(session_id)
-
-    async def _delete(self, request: Request, installation: str) -> Response:
-        connection = self._connection(request, installation)
-        await self._close(connection.client.connection_id)
-        return Response(status_code=202)
-
-    def _connection(self, request: Request, installation: str) -> HttpConnection:
-        connection_id = request.headers.get(CONNECTION_HEADER)
-        if connection_id is None:
+    def _connection(self, request: AcpRequest) -> HttpConnection:
+        if request.connection_id is None:
             raise errors.InvalidRequestError("the header Acp-Connection-Id is missing")
-        connection = self._connections.get(connection_id)
-        if connection is None or connection.client.installation != installation:
+        connection = self._connections.get(request.connection_id)
+        if connection is None or connection.client.installation != request.installation:
             raise errors.ConnectionUnknownError("Acp-Connection-Id: no such connection")
         return connection
 
@@ -180,3 +185,15 @@ class StreamableHttp:
         if connection is not None:
             connection.outlet.close()
             await connection.client.close()
+
+
+def _check_session(connection: HttpConnection, message: Envelope, named: str | None) -> None:
+    row = methods.lookup(message.method) if message.method is not None else None
+    if named is None:
+        if row is not None and row.needs_session_header:
+            raise errors.InvalidRequestError(f"{message.method} needs the header Acp-Session-Id")
+        return
+    if message.method not in OPENING_METHODS and named not in connection.client.views:
+        raise errors.SessionNotFoundError("Acp-Session-Id: this connection has no such session")
+    if message.session_id is not None and message.session_id != named:
+        raise errors.InvalidRequestError("Acp-Session-Id and params.sessionId name different sessions")

@@ -135,7 +135,7 @@ def on_one_line(message: bytes) -> bytes:
     return message
 
 
-def event_response(stream: EventStream, keepalive_s: float) -> StreamingResponse:
+def event_response(events: AsyncIterator[bytes]) -> StreamingResponse:
     """The response to a GET. The headers keep proxies from buffering it."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream.events(keepalive_s), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -6,17 +6,14 @@ import json
 import os
 import shlex
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
 from npm_packages import MODULES, node
 from stub_model import MODEL
 
 CREDENTIAL: Final = "no-credential"
-LEAVING_S: Final = 10.0
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
@@ -79,28 +76,6 @@ PROGRAMS: Final[dict[str, Callable[[str], AgentProgram | None]]] = {
     "claude": claude_code,
     "opencode": opencode,
 }
-
-
-def alive(home: Path) -> list[psutil.Process]:
-    """The processes of agents that were started with ``home``, and their children, whoever owns them now."""
-    return [process for process in psutil.process_iter() if _is_agent_of(process, home)]
-
-
-def left_over(home: Path) -> list[psutil.Process]:
-    """The processes of ``alive`` that don't end by themselves in ``LEAVING_S``. They are killed for that."""
-    _gone, stayed = psutil.wait_procs(alive(home), LEAVING_S)
-    for process in stayed:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    return stayed
-
-
-def _is_agent_of(process: psutil.Process, home: Path) -> bool:
-    try:
-        from_here = any(str(MODULES) in part for part in process.cmdline())
-        return from_here and process.environ().get("HOME") == str(home)
-    except psutil.Error:
-        return False  # gone meanwhile, or another user's
 
 
 def _opencode_config(model_url: str) -> dict[str, object]:

@@ -13,8 +13,9 @@ import npm_packages
 import pytest
 from acp.client import ClientSideConnection
 from acp.ws.client import create_websocket_stream
-from agent_programs import PROGRAMS, AgentProgram, alive, left_over
+from agent_programs import PROGRAMS, AgentProgram
 from gateway_process import GatewayProcess, is_available
+from process_census import alive, left_over
 from recording_client import RecordingClient
 from stub_model import StubModel
 
@@ -72,7 +73,7 @@ def gateway(
         with GatewayProcess(program.target(home), home) as running:
             yield running
     finally:
-        stayed = left_over(home)
+        stayed = left_over(alive(home))
     assert not stayed, "the gateway stopped, but agents that it had started are still there"
 
 
@@ -113,7 +114,7 @@ async def to_agent(
                 yield connection
                 assert alive(home), "no process is seen, so that none is seen later proves nothing"
         finally:
-            stayed = await asyncio.to_thread(left_over, home)
+            stayed = await asyncio.to_thread(left_over, alive(home))
         assert not stayed, "the agent ended, but left processes behind"
 
 

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+import psutil
+from process_census import left_over
+
 LUMILINK: Final = Path(sys.executable).with_name("lumilink")
 HELP_DEADLINE_S: Final = 60.0
 READY_DEADLINE_S: Final = 90.0
@@ -66,7 +69,7 @@ class GatewayProcess:
         try:
             self._wait_until_ready(self._process)
         except BaseException:
-            self._stop(self._process)
+            self.stop()
             raise
         return self
 
@@ -74,32 +77,30 @@ class GatewayProcess:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to stop and wait. Raises ``GatewayError`` if it takes too long or ends with an error."""
+        """Ask it to stop. Raises ``GatewayError`` unless it ends in time, with 0, and with all that it started."""
         process, self._process = self._process, None
-        if process is not None and self._stop(process) != 0:
-            raise GatewayError(f"lumilink up ended with {process.returncode}: {self._last_words()}")
+        if process is None:
+            return
+        started = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        stayed = left_over(started)
+        if process.returncode != 0 or stayed:
+            raise GatewayError(f"ended with {process.returncode}, leaving {stayed}: {self._last_words()}")
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_DEADLINE_S
         ready = f"ready {self.url}"
         while ready not in self._log("stdout").read_text(errors="replace").splitlines():
             if process.poll() is not None:
-                raise GatewayError(f"lumilink up ended with {process.returncode}: {self._last_words()}")
+                raise GatewayError(f"ended with {process.returncode}: {self._last_words()}")
             if time.monotonic() > deadline:
                 raise GatewayError(f"no line {ready!r} in {READY_DEADLINE_S} s: {self._last_words()}")
             time.sleep(_POLL_S)
-
-    def _stop(self, process: subprocess.Popen[bytes]) -> int:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            return process.wait(STOP_GRACE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise GatewayError(
-                f"lumilink up did not stop in {STOP_GRACE_S} s: {self._last_words()}"
-            ) from None
 
     def _log(self, stream: str) -> Path:
         return self._folder / f"{stream}.log"

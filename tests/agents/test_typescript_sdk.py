@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import npm_packages
 import pytest
-from agent_programs import AgentProgram, left_over
+from agent_programs import AgentProgram
 from gateway_process import LUMILINK, GatewayProcess
+from process_census import alive, left_over
 from stub_script import CLOSING
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(90, func_only=True)]
@@ -78,4 +79,4 @@ def test_the_typescript_sdk_holds_a_turn_with_a_question(
     [session] = [one.session_id for one in seen if one.saw == "session"]
     assert {one.session_id for one in seen if one.saw in ("permission", "update")} == {session}
     assert notes.read_text() == "typed text"
-    assert not left_over(home)
+    assert not left_over(alive(home))

@@ -20,15 +20,23 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from actors import errors
 from actors.protocol import compose
-from actors.protocol.envelope import Envelope, MessageKind, error_of, params_of, parse, request_id_of, result_of
+from actors.protocol.envelope import (
+    DEFAULT_MAX_BYTES,
+    Envelope,
+    MessageKind,
+    error_of,
+    params_of,
+    parse,
+    request_id_of,
+    result_of,
+)
 from actors.protocol.models import CancelRequestParams
 from topology.connect.cursors import Cursors
 from topology.connect.questions import Asked, Questions
@@ -50,7 +58,24 @@ MAX_HELD: Final = 256
 MAX_HELD_BYTES: Final = 1024 * 1024
 MAX_REFUSALS: Final = 10
 
-Send = Callable[[bytes], None]
+MAX_MESSAGE_BYTES: Final = DEFAULT_MAX_BYTES - 4096
+"""The editor's messages may grow on the way, and must not be over the gateway's limit then."""
+
+
+class Surroundings(Protocol):
+    """What the relay acts on. Calls are plain functions and must not call the relay back."""
+
+    def to_editor(self, frame: bytes) -> None:
+        """Send a message to the editor."""
+
+    def to_gateway(self, frame: bytes) -> None:
+        """Send a message on the connection that was told of last; where that is gone, nowhere."""
+
+    def went_live(self) -> None:
+        """All that waited for the gateway is on its way to it."""
+
+    def give_up(self, reason: str) -> None:
+        """End the connection: it is of no use, another should be tried."""
 
 
 class Phase(Enum):
@@ -63,18 +88,15 @@ class Phase(Enum):
 
 
 class Relay:
-    """One editor's conversation. ``name`` is unique: it is part of the ids that the relay makes itself.
+    """One editor's conversation. ``name`` is unique: it is part of the ids that the relay makes itself."""
 
-    ``give_up`` is called with a reason where the connection is of no use and another should be tried.
-    """
-
-    def __init__(self, name: str, to_editor: Send, to_gateway: Send, give_up: Callable[[str], None]) -> None:
+    def __init__(self, name: str, surroundings: Surroundings) -> None:
         self.phase = Phase.AWAY
         self._name = name
         self._numbers = itertools.count(1)
-        self._to_editor = to_editor
-        self._to_gateway = to_gateway
-        self._give_up = give_up
+        self._to_editor = surroundings.to_editor
+        self._to_gateway = surroundings.to_gateway
+        self._surroundings = surroundings
         self._initialize: EditorRequest | None = None
         self._requests: dict[bytes, EditorRequest] = {}
         self._held: deque[tuple[bytes, EditorRequest | None]] = deque()
@@ -90,9 +112,9 @@ class Relay:
         return len(self._held) >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES
 
     @property
-    def unanswered(self) -> int:
-        """How many requests of the editor have no answer yet."""
-        return len(self._requests)
+    def is_owing(self) -> bool:
+        """Whether the editor still waits for an answer, or something of it for the gateway."""
+        return bool(self._requests or self._held)
 
     # ------------------------------------------------------------------ the connection
 
@@ -144,13 +166,14 @@ class Relay:
             frame, held = self._held.popleft()
             self._held_bytes -= len(frame)
             self._send(frame, held)
+        self._surroundings.went_live()
 
     # ------------------------------------------------------------------ from the editor
 
     def from_editor(self, frame: bytes) -> None:
         """Take one message of the editor; one that is none is answered with what is wrong with it."""
         try:
-            message = parse(frame)
+            message = parse(frame, max_bytes=MAX_MESSAGE_BYTES)
         except errors.ProtocolFault as error:
             self._to_editor(compose.error_response(request_id_of(error), error))
             return
@@ -280,7 +303,7 @@ class Relay:
         """Try another connection: what is still to come on this one leads to nothing."""
         self._greeting = b""
         self._attaching.clear()
-        self._give_up(reason)
+        self._surroundings.give_up(reason)
 
     def _own_id(self) -> str:
         return f"{self._name}/{next(self._numbers)}"

@@ -18,7 +18,7 @@ LOADS: Final = frozenset({"session/load", "session/resume"})
 MAKES: Final = frozenset({"session/new", "session/fork"})
 ENDS: Final = frozenset({"session/close", "session/delete"})
 _REPEATED: Final = frozenset({PROMPT, INITIALIZE})
-"""What may be sent twice: a prompt runs once by its ``promptId``, and ``initialize`` begins every connection."""
+"""What may be sent twice: a prompt runs once by its ``promptId``; ``initialize`` begins every connection."""
 
 
 @dataclass(slots=True)

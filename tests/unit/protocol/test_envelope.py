@@ -21,7 +21,13 @@ from actors.protocol.envelope import (
     result_of,
     result_raw,
 )
-from actors.protocol.models import NewSessionParams, PermissionParams, PermissionResult, PromptResult
+from actors.protocol.models import (
+    ListSessionsParams,
+    NewSessionParams,
+    PermissionParams,
+    PermissionResult,
+    PromptResult,
+)
 
 
 def frame(**members: object) -> bytes:
@@ -172,3 +178,10 @@ def test_an_envelope_s_repr_shows_nothing_of_the_payload() -> None:
 
 def test_an_error_s_repr_shows_nothing_of_its_data() -> None:
     assert "CANARY" not in repr(RpcError(1, "no", msgspec.Raw(b'"CANARY"')))
+
+
+def test_params_of_null_read_as_absent():
+    message = parse(b'{"jsonrpc":"2.0","id":1,"method":"_x/y","params":null}')
+
+    assert message.session_id is None
+    assert params_of(message, ListSessionsParams) == ListSessionsParams()

@@ -104,7 +104,6 @@ NO_MESSAGE_BUT_AN_ID = {
 }
 
 WRONG_PARAMS = {
-    "null": (b"null", "params: expected an object or an array"),
     "a string": (b'"a"', "params: expected an object or an array"),
     "a number": (b"1", "params: expected an object or an array"),
     "a session that is a number": (b'{"sessionId":1}', "params.sessionId: expected a string"),
