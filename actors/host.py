@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from actors import errors
+from actors.agents.inherited import inherited_environment
 from actors.agents.link import DialOptions
 from actors.agents.probe import AgentProfile, probe
 from actors.capacity.ledger import WorkerReport
@@ -216,7 +217,8 @@ class Host:
         failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
         if task is None or failed or now - self._profile_at > PROFILE_TTL_S:
             settings = self._settings.connection
-            options = DialOptions(env=settings.agent_env, max_frame_bytes=settings.max_frame_bytes)
+            env = inherited_environment(settings.agent_environment)
+            options = DialOptions(env=env, max_frame_bytes=settings.max_frame_bytes)
             found = probe(settings.target, options, {}, settings.agent_start_timeout_s)
             task = asyncio.ensure_future(found)
             self._profile, self._profile_at = task, now

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
 
 from loadtests.results import PhaseResult, TrialResult
-from loadtests.targets import AGENT, CONTROL, SERVER, WORKER
+from loadtests.targets import AGENT, CONTROL, HAPROXY, INGRESS, SERVER, WORKER
 from loadtests.watch import ELSEWHERE, OWN_ROLE
+
+_PARTS: Final = (HAPROXY, INGRESS, WORKER)
 
 Reading = Callable[[TrialResult], float | None]
 """One number of one trial; None where the trial has none."""
@@ -147,15 +150,13 @@ def rows(open_names: Sequence[str], closed_names: Sequence[str]) -> list[Row]:
         table += [
             Row(f"{name}: updates/s", in_phase(name, lambda phase: phase.per_second)),
             Row(f"{name}: missing, doubled, reordered", in_phase(name, _wrong), compared=False),
-            Row(f"{name}: CPU an update, us", in_phase(name, lambda phase: phase.cpu_us(SERVER))),
+            Row(f"{name}: CPU an update, us", _cpu_us(name, SERVER)),
+            *(Row(f"{name}: of that {role}, us", _cpu_us(name, role), compared=False) for role in _PARTS),
         ]
     return table
 
 
 def _open_rows(name: str) -> list[Row]:
-    server = in_phase(name, lambda phase: phase.cpu_us(SERVER))
-    generator = in_phase(name, lambda phase: phase.cpu_us(OWN_ROLE))
-    agent = in_phase(name, lambda phase: phase.cpu_us(AGENT))
     late = in_phase(name, lambda phase: phase.agent_late_p99_ms)
     return [
         Row(f"{name}: carried, %", in_phase(name, carried_percent), compared=False),
@@ -163,10 +164,11 @@ def _open_rows(name: str) -> list[Row]:
         Row(f"{name}: p50, ms", in_phase(name, lambda phase: phase.latency.p50_ms)),
         Row(f"{name}: p99, ms", in_phase(name, lambda phase: phase.latency.p99_ms)),
         Row(f"{name}: p99.9, ms", in_phase(name, lambda phase: phase.latency.p999_ms)),
-        Row(f"{name}: CPU an update, us", server),
+        Row(f"{name}: CPU an update, us", _cpu_us(name, SERVER)),
+        *(Row(f"{name}: of that {role}, us", _cpu_us(name, role), compared=False) for role in _PARTS),
         Row(f"{name}: all else that it runs, cores", in_phase(name, _control_cores), compared=False),
-        Row(f"{name}: CPU of generator, us", generator, compared=False),
-        Row(f"{name}: CPU of stub agent, us", agent, compared=False),
+        Row(f"{name}: CPU of generator, us", _cpu_us(name, OWN_ROLE), compared=False),
+        Row(f"{name}: CPU of stub agent, us", _cpu_us(name, AGENT), compared=False),
         Row(f"{name}: stub agent late, p99, ms", late, compared=False),
     ]
 
@@ -174,6 +176,10 @@ def _open_rows(name: str) -> list[Row]:
 def carried_percent(phase: PhaseResult) -> float | None:
     """Updates that arrived in the window, in % of those that the schedule puts there."""
     return phase.carried / phase.offered * 100 if phase.offered else None
+
+
+def _cpu_us(name: str, role: str) -> Reading:
+    return in_phase(name, lambda phase: phase.cpu_us(role))
 
 
 def _control_cores(phase: PhaseResult) -> float | None:

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import click
 import msgspec
@@ -24,12 +25,18 @@ from loadtests.limits import ensure_open_files
 from loadtests.phases import GRACE_S, Phase, parse_phase
 from loadtests.processes import Launched, free_port, launched
 from loadtests.results import GeneratorResult, TrialResult
-from loadtests.targets import AGENT, TARGETS, Roles, Target
+from loadtests.targets import AGENT, ON_PATH, TARGETS, Roles, Target
 
 _AGENT_READY_S: Final = 15.0
 _OPEN_ALLOWANCE_S: Final = 60.0
+_STEADY_S: Final = 3.0
+_SETTLE_WITHIN_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.5
 _FILES_A_SESSION: Final = 2
 _SPARE_FILES: Final = 500
+
+Number = TypeVar("Number", int, float)
+_Running = tuple[str, float | None, Callable[[], Roles]]
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,52 @@ def run_trial(target: Target, load: Load, number: int = 1) -> TrialResult:
         with (
             _folder() as folder,
             _agent(folder) as (agent, agent_url),
-            _running(target, agent_url, folder) as (url, ready_s, roles),
+            _running(target, agent_url, folder) as (url, ready_s, find_roles),
         ):
+            roles = settled(find_roles)
             outcome = _generate(load, url, agent_url, {**roles, AGENT: [agent.pid]})
-        return TrialResult(target=target.name, round=number, ready_s=ready_s, load=outcome)
+            note = changed_note(roles, find_roles())
+        outcome = without_path(outcome) if note else outcome
+        return TrialResult(target=target.name, round=number, ready_s=ready_s, load=outcome, note=note)
     except (LumiLinkError, OSError, msgspec.DecodeError) as error:
         return TrialResult(target=target.name, round=number, ready_s=ready_s, failure=str(error))
+
+
+def settled(find_roles: Callable[[], Roles]) -> Roles:
+    """The roles once the processes on the message path have been the same for three seconds.
+
+    HAProxy starts a new process for every new configuration, and does so after the gateway is ready: counting
+    the old one would leave out most of its work. Raises WorkerUnavailableError where they never hold still.
+    """
+    until = time.monotonic() + _SETTLE_WITHIN_S
+    roles, since = find_roles(), time.monotonic()
+    while time.monotonic() < until:
+        if time.monotonic() - since >= _STEADY_S or not roles:
+            return roles
+        time.sleep(_LOOK_EVERY_S)
+        now = find_roles()
+        if changed_note(roles, now):
+            roles, since = now, time.monotonic()
+    raise WorkerUnavailableError(f"the processes on the path still changed after {_SETTLE_WITHIN_S:g} s")
+
+
+def changed_note(before: Roles, after: Roles) -> str | None:
+    """What to say where the processes on the message path are no longer the same; None where they are."""
+    changed = [role for role in ON_PATH if before.get(role) != after.get(role)]
+    if not changed:
+        return None
+    return f"processes changed while it was measured ({', '.join(changed)}): its CPU and memory are left out"
+
+
+def without_path(result: GeneratorResult) -> GeneratorResult:
+    """``result`` without CPU and memory of the message path, which cannot be trusted."""
+    replace = msgspec.structs.replace
+    phases = [replace(phase, cpu_s=_off_path(phase.cpu_s)) for phase in result.phases]
+    return replace(result, phases=phases, memory_bytes=_off_path(result.memory_bytes))
+
+
+def _off_path(by_role: dict[str, Number]) -> dict[str, Number]:
+    return {role: value for role, value in by_role.items() if role not in ON_PATH}
 
 
 def ensure_room(sessions: int) -> None:
@@ -87,16 +134,16 @@ def _agent(folder: Path) -> Iterator[tuple[Launched, str]]:
 
 
 @contextmanager
-def _running(target: Target, agent_url: str, folder: Path) -> Iterator[tuple[str, float | None, Roles]]:
-    """Address, seconds to ready and roles of ``target`` while it runs."""
+def _running(target: Target, agent_url: str, folder: Path) -> Iterator[_Running]:
+    """Address, seconds to ready and a finder of the roles of ``target`` while it runs."""
     if target.command is None:
-        yield agent_url, None, {}
+        yield agent_url, None, dict
         return
     command = target.command(free_port(), agent_url, folder / "data")
     with launched(target.name, command, folder, target.stop_within_s) as process:
         address, ready_s = process.wait_ready(target.ready_within_s)
         url = f"{address.replace('http', 'ws', 1)}/acp"
-        yield url, ready_s, target.roles(process, address)
+        yield url, ready_s, lambda: target.roles(process, address)
 
 
 def _generate(load: Load, url: str, agent_url: str, watched: Roles) -> GeneratorResult:

@@ -43,8 +43,13 @@ def _cell(found: Spread | None) -> str:
 
 
 def failures(trials: Sequence[TrialResult]) -> list[str]:
-    """What did not come to an end, a sentence each."""
-    return [f"{TARGETS[one.target].title}, round {one.round}: {one.failure}" for one in trials if one.failure]
+    """What could not be measured, or not all of it, a sentence each."""
+    return [
+        f"{TARGETS[one.target].title}, round {one.round}: {reason}"
+        for one in trials
+        for reason in (one.failure, one.note)
+        if reason
+    ]
 
 
 def quiet_note(trials: Sequence[TrialResult]) -> str:
@@ -78,7 +83,7 @@ def markdown(
     ]
     failed = failures(trials)
     if failed:
-        parts += ["### What failed", "\n".join(f"- {one}" for one in failed)]
+        parts += ["### What is missing", "\n".join(f"- {one}" for one in failed)]
     return "\n\n".join(parts)
 
 

@@ -80,10 +80,14 @@ class GeneratorResult(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TrialResult(msgspec.Struct, frozen=True, rename="camel"):
-    """One target, started fresh, measured once and stopped; ``failure`` says why there is no ``load``."""
+    """One target, started fresh, measured once and stopped; ``failure`` says why there is no ``load``.
+
+    ``note`` says what is left out of the load and why.
+    """
 
     target: str
     round: int
     ready_s: float | None = None
     load: GeneratorResult | None = None
     failure: str | None = None
+    note: str | None = None

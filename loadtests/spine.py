@@ -99,7 +99,8 @@ def run_rounds(size: Size, names: Sequence[str], console: Console) -> list[Trial
             trial = run_trial(TARGETS[name], size.load, number)
             trials.append(trial)
             console.print(
-                f"round {number}, {TARGETS[name].title}: {trial.failure or 'measured'}", highlight=False
+                f"round {number}, {TARGETS[name].title}: {trial.failure or trial.note or 'measured'}",
+                highlight=False,
             )
         longest = max(longest, time.monotonic() - begun)
     return trials

@@ -26,6 +26,9 @@ CONTROL: Final = "control"
 
 _TOPOLOGY_WITHIN_S: Final = 10.0
 
+ON_PATH: Final = (SERVER, WORKER, INGRESS, HAPROXY)
+"""Roles whose CPU and memory are held against the updates."""
+
 Roles = Mapping[str, Sequence[int]]
 
 

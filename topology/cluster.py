@@ -66,6 +66,7 @@ class Cluster:
         settings = self._settings
         connection = ConnectionSettings(
             target=AgentTarget.parse(settings.agent),
+            agent_environment=settings.agent_environment,
             agent_start_timeout_s=settings.agent_start_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             cancel_grace_s=settings.cancel_grace_s,

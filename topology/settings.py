@@ -43,6 +43,9 @@ class Settings(BaseSettings):
         description="The agent that sessions get: ws://…/acp, http://…/acp or stdio:COMMAND ARGS.",
         repr=False,
     )
+    agent_environment: tuple[str, ...] = Field(
+        ("*",), description="Patterns of the names of environment variables that local agents inherit."
+    )
     workers: int = Field(1, ge=1, le=64, description="Worker processes that hold sessions.")
     sessions_per_worker: int = Field(1000, ge=1, le=10_000, description="Sessions that a worker takes.")
     ingress_replicas: int = Field(

@@ -51,8 +51,8 @@ class AgentLink(Protocol):
     def send(self, frame: bytes) -> None:
         """Queue one message for the agent.
 
-        Raises AgentClosedError if the link has ended, MailboxFullError if the agent has not read
-        what was sent before (the unread bytes are bounded by ``max_frame_bytes`` × 2).
+        Raises AgentClosedError if the link has ended, FrameTooLargeError over ``max_frame_bytes``, and
+        MailboxFullError if the agent has not read what was sent before (at most twice ``max_frame_bytes``).
         """
 
     def pause_reading(self) -> None:

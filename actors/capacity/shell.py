@@ -116,6 +116,10 @@ class CapacityClient:
         alive: list[IngressReport] = await self._call("report_ingress", report)
         return alive
 
+    async def ingress(self) -> list[IngressReport]:
+        """The replicas that are alive."""
+        return (await self.topology())[1]
+
     async def topology(self) -> tuple[list[WorkerView], list[IngressReport]]:
         """Workers and ingress replicas."""
         found: tuple[list[WorkerView], list[IngressReport]] = await self._call("topology")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,7 +16,10 @@ from actors.protocol.envelope import Envelope
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """How connections are made and kept. Times in seconds, sizes in bytes."""
+    """How connections are made and kept. Times in seconds, sizes in bytes.
+
+    ``agent_environment`` are patterns of the names of variables that a local agent inherits.
+    """
 
     target: AgentTarget
     agent_start_timeout_s: float = 60.0
@@ -26,7 +28,7 @@ class ConnectionSettings:
     detached_ttl_s: float = 900.0
     max_frame_bytes: int = 16 * 1024 * 1024
     history_bytes: int = 1024 * 1024
-    agent_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    agent_environment: tuple[str, ...] = ("*",)
 
 
 class SessionDirectory(Protocol):

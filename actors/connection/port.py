@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from actors import errors
 from actors.agents.dial import dial
+from actors.agents.inherited import inherited_environment
 from actors.agents.link import AgentLink, DialOptions
 from actors.connection import states
 from actors.connection.agreement import initialize_params, read_agreement
@@ -59,7 +60,8 @@ class AgentPort:
         AgentProtocolError (no common version, both are named).
         """
         settings = self._settings
-        options = DialOptions(cwd=cwd, env=settings.agent_env, max_frame_bytes=settings.max_frame_bytes)
+        env = inherited_environment(settings.agent_environment)
+        options = DialOptions(cwd=cwd, env=env, max_frame_bytes=settings.max_frame_bytes)
         try:
             async with asyncio.timeout(settings.agent_start_timeout_s):
                 self._link = await dial(settings.target, self._inbox, options)

@@ -34,7 +34,9 @@ class Ingress:
         self._capacity = CapacityClient()
         self._links = WorkerLinks(f"ingress-{self._replica_id}", settings.secret)
         gateway = Gateway(settings, self._links, self._capacity)
-        self._peers = Peers(self._replica_id, settings.secret, settings.sse_keepalive_s)
+        self._peers = Peers(
+            self._replica_id, settings.secret, settings.sse_keepalive_s, self._capacity.ingress
+        )
         http = StreamableHttp(gateway, self._peers)
         replica_app().bind(gateway, http)
         loop = asyncio.get_running_loop()

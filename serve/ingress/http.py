@@ -82,7 +82,7 @@ class StreamableHttp:
             return problem(error)
 
     async def _respond(self, request: AcpRequest) -> Response:
-        home = self._peers.home_of(request.connection_id) if request.connection_id else None
+        home = await self._peers.home_of(request.connection_id) if request.connection_id else None
         if request.method == "GET":
             if home is not None:
                 return event_response(await self._peers.relay(home, request))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from serve.ingress.streams import EventStream
 log = logging.getLogger("lumilink.ingress")
 
 FORWARD_DEADLINE_S = 70.0
+ASK_INTERVAL_S = 0.5
 MAX_CHUNKS_ON_THE_WAY = 32
 
 
@@ -78,8 +79,16 @@ class _Relay:
 class Peers:
     """Both ends of the links between replicas."""
 
-    def __init__(self, replica_id: str, secret: str, keepalive_s: float) -> None:
+    def __init__(
+        self,
+        replica_id: str,
+        secret: str,
+        keepalive_s: float,
+        list_replicas: Callable[[], Awaitable[list[IngressReport]]],
+    ) -> None:
         self.replica_id = replica_id
+        self._list = list_replicas
+        self._asked_at = float("-inf")
         self._secret = secret
         self._keepalive_s = keepalive_s
         self._home: HomeHttp | None = None
@@ -99,10 +108,21 @@ class Peers:
         """Where the other replicas are now."""
         self._peers = {one.replica_id: LinkAddress(one.host, one.port) for one in alive}
 
-    def home_of(self, connection_id: str) -> str | None:
+    async def home_of(self, connection_id: str) -> str | None:
         """The replica that holds a connection, if it is another one that is alive."""
         home = connection_id.rpartition(".")[2]
-        return home if home != self.replica_id and home in self._peers else None
+        if home == self.replica_id:
+            return None
+        if home not in self._peers:
+            await self._ask_again()
+        return home if home in self._peers else None
+
+    async def _ask_again(self) -> None:
+        """Learn of replicas that started since the last heartbeat; at most twice a second."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= ASK_INTERVAL_S:
+            self._asked_at = now
+            self.learn(await self._list())
 
     # ------------------------------------------------------------------ towards the home
 

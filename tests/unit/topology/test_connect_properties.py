@@ -25,9 +25,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.requests += 1
         return self.requests
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(sessions=integers(0, 2))
+    def begin(self, sessions: int) -> None:
         self.scene.editor(id=self._next(), method="initialize", params={"protocolVersion": 1})
+        for _ in range(sessions):
+            self.open_session()
+        if sessions:
+            self.scene.connect()
+            self.carry_all()
 
     # -- the network
 
@@ -52,6 +57,11 @@ class AnyOrder(RuleBasedStateMachine):
     def carry_to_editor(self, count: int) -> None:
         for _ in range(min(count, len(self.scene.gateway.outbox))):
             self.scene.relay.from_gateway(self.scene.gateway.outbox.popleft())
+        self._look()
+
+    @rule()
+    def carry_all(self) -> None:
+        self.scene.settle()
         self._look()
 
     # -- the editor
@@ -145,5 +155,5 @@ class AnyOrder(RuleBasedStateMachine):
         return all(f"update {number}" not in texts for texts in self.streamed.values())
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
