@@ -69,7 +69,7 @@ class Size:
 
 
 FULL: Final = Size(sessions=1000, closed=100, rounds=5, seconds=8, budget_s=1140)
-SHORT: Final = Size(sessions=300, closed=100, rounds=2, seconds=3, budget_s=225)
+SHORT: Final = Size(sessions=300, closed=100, rounds=2, seconds=3, budget_s=210)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class GatewayProcess:
         self.stop()
 
     def stop(self) -> None:
-        """Ask it to stop. Raises ``GatewayError`` unless it ends in time, with 0, and with all that it started."""
+        """Ask it to stop. Raises ``GatewayError`` unless it ends in time, with 0 and all that it started."""
         process, self._process = self._process, None
         if process is None:
             return
