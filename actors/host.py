@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import psutil
 
@@ -52,7 +52,7 @@ class WorkerSettings:
 
     worker_id: str
     host: str
-    secret: str
+    secret: str = field(repr=False)
     capacity: int
     connection: ConnectionSettings
 

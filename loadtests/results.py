@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+_KEPT_UP: Final = 0.9
 
 
 class AgentReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,10 +60,18 @@ class PhaseResult(msgspec.Struct, frozen=True, rename="camel"):
         """Whether every ordered update arrived, once and in order, and every turn ended as it should."""
         return not (self.missing or self.doubled or self.reordered) and set(self.turns) <= {"end_turn"}
 
+    @property
+    def kept_up(self) -> bool:
+        """Whether at least 90 % of what was offered arrived in the window; always so in a closed loop."""
+        return self.offered is None or self.carried >= _KEPT_UP * self.offered
+
     def cpu_us(self, role: str) -> float | None:
-        """CPU of ``role`` an update carried, in us; None where unknown."""
+        """CPU of ``role`` an update carried, in us; None where unknown, or where the target did not keep up.
+
+        Much of an overloaded target's CPU goes into updates that arrive after the window.
+        """
         spent = self.cpu_s.get(role)
-        return None if spent is None or not self.carried else spent / self.carried * 1e6
+        return None if spent is None or not self.carried or not self.kept_up else spent / self.carried * 1e6
 
 
 class GeneratorResult(msgspec.Struct, frozen=True, rename="camel"):

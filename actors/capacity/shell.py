@@ -18,6 +18,7 @@ CAPACITY_NAME = "lumilink-capacity"
 NAMESPACE = "lumilink"
 INGRESS_SILENCE_S = 6.0
 CALL_DEADLINE_S = 10.0
+SETTLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class CapacityShell:
 
     def __init__(self) -> None:
         self._ledger = Ledger()
+        self._started_at = time.monotonic()
         self._ingress: dict[str, tuple[IngressReport, float]] = {}
 
     async def report_worker(self, report: WorkerReport) -> None:
@@ -59,8 +61,13 @@ class CapacityShell:
         self._ledger.release(session_id)
 
     async def locate(self, session_id: str) -> Place:
-        """See ``Ledger.locate``."""
-        return self._ledger.locate(session_id)
+        """See ``Ledger.locate``; a fresh actor says that it does not know yet, not that there is none."""
+        try:
+            return self._ledger.locate(session_id)
+        except errors.SessionNotFoundError:
+            if time.monotonic() - self._started_at < SETTLE_S:
+                raise errors.WorkerUnavailableError("the workers have not reported yet", 1.0) from None
+            raise
 
     async def places(self) -> list[Place]:
         """See ``Ledger.places``."""

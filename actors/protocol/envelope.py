@@ -87,7 +87,7 @@ class _Members(Struct, gc=False):
     method: str | UnsetType = UNSET
     id: Raw | UnsetType = UNSET
     # JSON-RPC knows no null here, but common libraries write it where there are no params.
-    params: _Params | list[Raw] | None | UnsetType = UNSET
+    params: _Params | list[Raw] | UnsetType | None = UNSET
     result: Raw | UnsetType = UNSET
     error: RpcError | UnsetType = UNSET
 

@@ -119,7 +119,12 @@ def _fault_in_members(members: dict[str, Raw]) -> ProtocolFault | None:
 
 def _fault_in_params(members: dict[str, Raw]) -> ProtocolFault | None:
     params = members.get("params")
-    if params is None or bytes(params) == b"null" or _fits(_decode_params, params) or _fits(_decode_array, params):
+    if (
+        params is None
+        or bytes(params) == b"null"
+        or _fits(_decode_params, params)
+        or _fits(_decode_array, params)
+    ):
         return None
     if _fits(_decode_object, params):
         return InvalidParamsError("params.sessionId: expected a string")

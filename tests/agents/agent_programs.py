@@ -33,13 +33,10 @@ class AgentProgram:
         }
         return inherited | self.settings | folders | {"HOME": str(home)}
 
-    def target(self, home: Path) -> str:
-        """The agent as a TARGET of ``lumilink up --agent``.
-
-        A gateway doesn't hand its own environment on to agents, so the command brings its variables along.
-        """
-        variables = (f"{name}={value}" for name, value in self.environment(home).items())
-        return f"stdio:{shlex.join(('env', '-i', *variables, *self.command))}"
+    @property
+    def target(self) -> str:
+        """The agent as a TARGET of ``lumilink up --agent``, which hands its own environment on."""
+        return f"stdio:{shlex.join(self.command)}"
 
 
 def claude_code(model_url: str) -> AgentProgram:
@@ -52,7 +49,7 @@ def claude_code(model_url: str) -> AgentProgram:
         "DISABLE_AUTOUPDATER": "1",
         "DISABLE_ERROR_REPORTING": "1",
         "DISABLE_TELEMETRY": "1",
-        "IS_SANDBOX": "1",  # it refuses some modes to root elsewhere
+        "IS_SANDBOX": "1",  # without it, it refuses some modes to root
     }
     return AgentProgram("claude", (node(), str(adapter)), settings)
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-import acp
 import npm_packages
 import pytest
-from acp.client import ClientSideConnection
-from acp.ws.client import create_websocket_stream
+from agent_connections import Connect, to_agent, to_gateway
 from agent_programs import PROGRAMS, AgentProgram
 from gateway_process import GatewayProcess, is_available
 from process_census import alive, left_over
-from recording_client import RecordingClient
 from stub_model import StubModel
-
-STDIO_LIMIT_BYTES = 16 * 1024 * 1024
-
-Connect = Callable[[RecordingClient], AbstractAsyncContextManager[ClientSideConnection]]
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +36,9 @@ def model() -> Iterator[StubModel]:
 @pytest.fixture(scope="session", params=sorted(PROGRAMS))
 def program(request: pytest.FixtureRequest, packages: None, model: StubModel) -> AgentProgram:
     """Each agent in turn."""
-    return build(request.param, model)
-
-
-def build(name: str, model: StubModel) -> AgentProgram:
-    """The agent called ``name``; skips the test where it doesn't exist for this machine."""
-    built = PROGRAMS[name](model.url)
+    built = PROGRAMS[request.param](model.url)
     if built is None:
-        pytest.skip(f"there is no {name} for this machine")
+        pytest.skip(f"there is no {request.param} for this machine")
     return built
 
 
@@ -70,7 +56,7 @@ def gateway(
     """A gateway in front of ``program``, shared by all tests with that agent. No agent may outlive it."""
     home = tmp_path_factory.mktemp(f"gateway-{program.name}")
     try:
-        with GatewayProcess(program.target(home), home) as running:
+        with GatewayProcess(program.target, home, program.environment(home)) as running:
             yield running
     finally:
         stayed = left_over(alive(home))
@@ -92,38 +78,3 @@ def connect(request: pytest.FixtureRequest, program: AgentProgram, tmp_path: Pat
         return lambda client: to_agent(program, tmp_path / "home", client)
     running: GatewayProcess = request.getfixturevalue("gateway")
     return lambda client: to_gateway(running, client)
-
-
-@asynccontextmanager
-async def to_agent(
-    program: AgentProgram, home: Path, client: RecordingClient
-) -> AsyncIterator[ClientSideConnection]:
-    """A connection to an agent of its own, started for it. No process of that agent may outlive it."""
-    home.mkdir()
-    with (home / "stderr.log").open("wb") as stderr:
-        transport = {"limit": STDIO_LIMIT_BYTES, "stderr": stderr.fileno()}
-        started = acp.spawn_agent_process(
-            client.as_acp(),
-            *program.command,
-            env=program.environment(home),
-            cwd=client.workspace,
-            transport_kwargs=transport,
-        )
-        try:
-            async with started as (connection, _process):
-                yield connection
-                assert alive(home), "no process is seen, so that none is seen later proves nothing"
-        finally:
-            stayed = await asyncio.to_thread(left_over, alive(home))
-        assert not stayed, "the agent ended, but left processes behind"
-
-
-@asynccontextmanager
-async def to_gateway(running: GatewayProcess, client: RecordingClient) -> AsyncIterator[ClientSideConnection]:
-    """A WebSocket connection to the gateway."""
-    transport = await create_websocket_stream(running.acp_over_websocket)
-    connection = acp.connect_to_agent(client.as_acp(), transport)
-    try:
-        yield connection
-    finally:
-        await connection.close()

@@ -37,8 +37,9 @@ def is_available() -> bool:
 class GatewayProcess:
     """A running gateway. A context manager: entered it is ready, left it has drained and stopped."""
 
-    def __init__(self, target: str, folder: Path) -> None:
+    def __init__(self, target: str, folder: Path, environment: dict[str, str]) -> None:
         """``target`` is the agent; ``folder`` takes the gateway's data and logs."""
+        self._environment = environment
         self.port = _free_port()
         self._folder = folder
         self._command = [str(LUMILINK), "up", "--host", "127.0.0.1", "--port", str(self.port)]
@@ -64,7 +65,11 @@ class GatewayProcess:
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._log("stdout").open("wb") as stdout, self._log("stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
-                self._command, stdout=stdout, stderr=stderr, stdin=subprocess.DEVNULL
+                self._command,
+                stdout=stdout,
+                stderr=stderr,
+                stdin=subprocess.DEVNULL,
+                env=self._environment,
             )
         try:
             self._wait_until_ready(self._process)

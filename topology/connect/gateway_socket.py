@@ -53,10 +53,15 @@ class GatewaySocket:
             self._link.resume_reading()
 
     def end(self, why: str) -> None:
-        """Let ``wait_ended`` return; the owner is told by ``close``."""
+        """Take no more messages and let ``wait_ended`` return; the owner is told by ``close``."""
         if not self._ended.is_set():
             self.why = why
             self._ended.set()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the socket takes no more messages."""
+        return self._ended.is_set()
 
     async def wait_ended(self) -> str:
         """Wait for the end, from whichever side; returns what it was."""

@@ -44,6 +44,21 @@ def test_cpu_is_divided_by_what_was_carried() -> None:
     assert one.cpu_us("haproxy") is None
 
 
+def test_an_overloaded_target_gives_neither_latency_nor_cpu_to_compare_with() -> None:
+    flooded = trial("relay", phases=[phase("open 1/s", 100, 9000, offered=10_000)])
+    table = grid([flooded, trial("lumilink")], rows(("open 1/s",), ()))
+    lines = {line[0]: line[1:] for line in table}
+    assert lines["open 1/s: carried, %"] == ["10.0", "100", ""]
+    assert lines["open 1/s: p99, ms"] == ["", "5.00", ""]
+    assert lines["open 1/s: CPU an update, us"] == ["", "100", ""]
+
+
+def test_an_overloaded_lumilink_still_shows_the_latency_that_misses() -> None:
+    flooded = trial("lumilink", phases=[phase("open 10/s", 100, 9000, offered=100_000)])
+    found = _verdict(_run(flooded), "p99 below 30 ms")
+    assert (found.figure, found.passed) == ("9,000 ms", False)
+
+
 def test_memory_is_shared_among_the_sessions_that_opened() -> None:
     half = trial("lumilink", opened=SESSIONS // 2)
     assert spread([half], "lumilink", memory_kb("worker")) == Spread(40.0, 40.0, 40.0)

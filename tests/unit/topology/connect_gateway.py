@@ -153,7 +153,9 @@ class Editor:
 
 
 @asynccontextmanager
-async def running_editor(port: int, patience: Patience = QUICK) -> AsyncIterator[tuple[Editor, asyncio.Task[int]]]:
+async def running_editor(
+    port: int, patience: Patience = QUICK
+) -> AsyncIterator[tuple[Editor, asyncio.Task[int]]]:
     """An editor with its bridge at work; gives the task that returns the exit code."""
     editor = Editor(port, patience)
     running = asyncio.create_task(editor.bridge.run())

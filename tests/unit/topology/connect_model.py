@@ -19,7 +19,7 @@ def frame(message: Message) -> bytes:
 
 @dataclass
 class ModelSession:
-    """What the gateway keeps of a session. An event is (seq, update message, the connection it is not for)."""
+    """What the gateway keeps of a session. An event: seq, update, the connection that it is not for."""
 
     events: list[tuple[int, Message, int]] = field(default_factory=list)
     turns: dict[str, str] = field(default_factory=dict)
@@ -122,7 +122,11 @@ class ModelGateway:
 
     def ask(self, session_id: str) -> str:
         question_id = f"{session_id}/q{next(self._numbers)}"
-        message = {"id": question_id, "method": "session/request_permission", "params": {"sessionId": session_id}}
+        message = {
+            "id": question_id,
+            "method": "session/request_permission",
+            "params": {"sessionId": session_id},
+        }
         self.sessions[session_id].questions[question_id] = message
         if session_id in self._views:
             self.say(message)

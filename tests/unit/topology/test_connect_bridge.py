@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -95,14 +96,29 @@ async def test_without_any_gateway_it_ends_with_1_and_says_what_to_do(
     assert f"127.0.0.1:{unused_tcp_port}" in record.getMessage()
 
 
-async def test_a_gateway_that_was_there_once_is_waited_for_and_missed_aloud(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+class _Told(logging.Handler):
+    """Lets a test wait for a line of the log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.event.set()
+
+
+@pytest.fixture
+def told() -> Iterator[asyncio.Event]:
+    handler = _Told()
+    logging.getLogger("lumilink.connect").addHandler(handler)
+    yield handler.event
+    logging.getLogger("lumilink.connect").removeHandler(handler)
+
+
+async def test_a_gateway_that_was_there_once_is_waited_for_and_missed_aloud(told: asyncio.Event) -> None:
     patience = replace(QUICK, first_gateway_s=0.0, tell_after_s=0.02, tell_every_s=0.01)
     async with fake_gateway() as gateway, running_editor(gateway.port, patience) as (editor, running):
         await editor.begin()
-        told = asyncio.Event()
-        caplog.handler.emit = lambda record: told.set()  # type: ignore[method-assign]  # to wait without sleeping
         gateway.is_down = True
         gateway.drop()
         async with asyncio.timeout(WAIT_S):

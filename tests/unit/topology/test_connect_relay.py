@@ -220,8 +220,8 @@ def test_a_question_is_shown_once_and_answered_as_soon_as_it_is_asked_again(
     question = scene.gateway.ask(session_id)
     scene.settle()
     scene.lose()
-    scene.editor(id=question, result={"outcome": "yes"})
     scene.connect()
+    scene.editor(id=question, result={"outcome": "yes"})
     assert all("method" in message for message in scene.gateway.inbox)
     scene.settle()
     assert scene.questions() == [question]
