@@ -64,7 +64,7 @@ class Size:
     def text(self) -> str:
         """This size in words."""
         return (
-            f"{self.rounds} rounds planned, {self.sessions:,} sessions, {self.seconds:g} s measured a phase"
+            f"rounds planned: {self.rounds}, {self.sessions:,} sessions, {self.seconds:g} s measured a phase"
         )
 
 

@@ -131,7 +131,7 @@ class ChatConnection:
 
     async def set_mode(self, mode_id: str) -> None:
         """Change the session's mode."""
-        await self._in_time(self._acp.set_session_mode(mode_id, self._client.session_id))
+        await self._in_time(self._acp.set_session_mode(session_id=self._client.session_id, mode_id=mode_id))
 
     async def prompt(self, text: str, prompt_id: str) -> PromptResponse:
         """One turn. Repeated with the same ``prompt_id`` it does not run again, and has the same outcome."""

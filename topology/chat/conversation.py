@@ -42,6 +42,7 @@ class Conversation:
         self._interrupted = asyncio.Event()
         self._in_turn = False
         self._is_waiting = False
+        self._began = False
         self._talk: asyncio.Task[None] | None = None
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "help": self._help,
@@ -54,6 +55,11 @@ class Conversation:
     def session_id(self) -> str:
         """The session that is talked in; empty before there is one."""
         return self._client.session_id
+
+    @property
+    def has_session(self) -> bool:
+        """Whether there was a session to come back to."""
+        return self._began
 
     async def run(self, session_id: str | None) -> None:
         """Talk until the user leaves. ``session_id`` is that of a session to go on with.
@@ -89,6 +95,7 @@ class Conversation:
             await self._connection.new()
         else:
             await self._connection.load(session_id)
+        self._began = True
         self._view.line(f"Session {self.session_id}. /help lists the commands.", "dim")
         while (line := await self._next_line()) is not None and line != "/quit":
             word, _, rest = line.removeprefix("/").partition(" ")

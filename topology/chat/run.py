@@ -34,24 +34,25 @@ async def run_chat(url: str, session_id: str | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     view = View(Console(highlight=False, emoji=False), is_typed=sys.stdin.isatty())
+    errors = View(Console(stderr=True, highlight=False, emoji=False), is_typed=False)
     conversation = Conversation(target, Lines(Input(sys.stdin.fileno())), view)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, conversation.interrupt)
     try:
         await conversation.run(session_id)
         code = 0
     except AgentUnreachableError as error:
-        view.error(error.detail, "Start a gateway with `lumilink up`, or name one with --url.")
-        return 1
+        errors.error(f"{error.detail}; start a gateway with `lumilink up`, or name one with --url")
+        code = 1
     except ConnectionFault as error:
-        view.error(error.detail, error.recovery)
+        errors.error(error.detail)
         code = 1
     except RequestError as error:
-        view.error(*told(error))
-        return 1
+        errors.error(*told(error))
+        code = 1
     except ConnectionError:
-        view.error("the gateway ended the connection before there was a session")
-        return 1
-    if conversation.session_id:
+        errors.error("the gateway ended the connection before there was a session")
+        code = 1
+    if conversation.has_session:
         # A URL with a credential in it is the user's to remember.
         shown = url != DEFAULT_URL and not {"@", "?"} & set(url)
         place = f" --url {url}" if shown else ""

@@ -43,6 +43,7 @@ class View:
         self._console = console
         self._is_typed = is_typed
         self._flow = ""
+        self._is_in_line = False
         self._tool_calls: dict[str, _ToolCall] = {}
         self._plan: Sequence[PlanEntry] = ()
         self._usage: UsageUpdate | None = None
@@ -54,11 +55,11 @@ class View:
         self._end_flow()
         if self._is_typed:
             self._print(Text(f"{sign} ", style="bold green"), end="")
-            self._flow = "prompt"
+            self._is_in_line = True
 
     def took(self, line: str, sign: str) -> None:
         """A line was taken; what was typed ended with its own line end."""
-        self._flow = ""
+        self._is_in_line = False
         if not self._is_typed:
             self.line(f"{sign} {line}", "bold green")
 
@@ -131,7 +132,9 @@ class View:
         self._usage = None
 
     def _tool_call(self, update: ToolCallStart | ToolCallProgress) -> None:
-        call = self._tool_calls.setdefault(update.tool_call_id, _ToolCall(update.tool_call_id))
+        call = self._tool_calls.get(update.tool_call_id)
+        if call is None or isinstance(update, ToolCallStart):
+            call = self._tool_calls[update.tool_call_id] = _ToolCall(update.tool_call_id)
         before = (call.title, call.status)
         call.title = update.title or call.title
         call.kind = update.kind or call.kind
@@ -152,7 +155,8 @@ class View:
             text = ("> " if flow == "user" else "") + text.lstrip("\n")
         if text:
             self._print(Text(text, style=style), end="")
-            self._flow = "" if text.endswith("\n") and flow == "user" else flow
+            self._flow = flow
+            self._is_in_line = not text.endswith("\n")
 
     def _lines(self, lines: Iterable[Text]) -> None:
         self._end_flow()
@@ -160,8 +164,9 @@ class View:
             self._print(line, end="\n")
 
     def _end_flow(self) -> None:
-        if self._flow:
-            self._flow = ""
+        self._flow = ""
+        if self._is_in_line:
+            self._is_in_line = False
             self._print(Text(), end="\n")
 
     def _print(self, text: Text, end: str) -> None:

@@ -128,13 +128,17 @@ class Bridge:
             if self._live.is_set():
                 away_since = told_at = now()
                 waits = delays(patience.first_retry_s, patience.most_retry_s)
-            if not was_connected and now() - away_since >= patience.first_gateway_s:
-                log.error("%s; start a gateway with `lumilink up`, or name one with --url", why)
-                return 1
+            wait_s = next(waits)
+            if not was_connected:
+                left_s = patience.first_gateway_s - (now() - away_since)
+                if left_s <= 0:
+                    log.error("%s; start a gateway with `lumilink up`, or name one with --url", why)
+                    return 1
+                wait_s = min(wait_s, left_s)
             if now() - away_since >= patience.tell_after_s and now() - told_at >= patience.tell_every_s:
                 told_at = now()
                 log.warning("no gateway for %.0f s, still trying: %s", told_at - away_since, why)
-            await asyncio.sleep(next(waits))
+            await asyncio.sleep(wait_s)
 
     async def _use_socket(self) -> str:
         """Dial, and relay until the socket ends; returns why it did. Raises AgentUnreachableError."""

@@ -22,7 +22,7 @@ class ModelSession:
     """What the gateway keeps of a session. An event: seq, update, the connection that it is not for."""
 
     events: list[tuple[int, Message, int]] = field(default_factory=list)
-    turns: dict[str, str] = field(default_factory=dict)
+    turns: dict[str, Message] = field(default_factory=dict)
     running: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
     questions: dict[str, Message] = field(default_factory=dict)
 
@@ -36,6 +36,7 @@ class ModelGateway:
         self.sessions: dict[str, ModelSession] = {}
         self.answers: dict[str, list[Any]] = {}
         self.connection = 0
+        self.setup: Message = {}
         self._is_initialized = False
         self._views: set[str] = set()
         self._numbers = itertools.count(1)
@@ -73,7 +74,7 @@ class ModelGateway:
             session_id = f"s{next(self._numbers)}"
             self.sessions[session_id] = ModelSession()
             self._views.add(session_id)
-            self.say({"id": request_id, "result": {"sessionId": session_id}})
+            self.say({"id": request_id, "result": {"sessionId": session_id, **self.setup}})
         elif method in ("_lumilink/session/attach", "session/load"):
             self._views.add(session_id)
             session = self.sessions[session_id]
@@ -93,7 +94,7 @@ class ModelGateway:
         session = self.sessions[session_id]
         prompt_id = params["_meta"]["lumilink"]["promptId"]
         if prompt_id in session.turns:
-            self.say({"id": request_id, "result": {"stopReason": session.turns[prompt_id]}})
+            self.say({"id": request_id, "result": session.turns[prompt_id]})
             return
         if prompt_id not in session.running:
             update = {"sessionUpdate": "user_message_chunk", "content": params["prompt"][0]}
@@ -120,24 +121,25 @@ class ModelGateway:
         update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
         self._publish(session_id, update, 0)
 
-    def ask(self, session_id: str) -> str:
+    def ask(self, session_id: str, **about: Any) -> str:
         question_id = f"{session_id}/q{next(self._numbers)}"
         message = {
             "id": question_id,
             "method": "session/request_permission",
-            "params": {"sessionId": session_id},
+            "params": {"sessionId": session_id, **about},
         }
         self.sessions[session_id].questions[question_id] = message
         if session_id in self._views:
             self.say(message)
         return question_id
 
-    def finish(self, session_id: str, prompt_id: str) -> None:
+    def finish(self, session_id: str, prompt_id: str, result: Message | None = None) -> None:
+        """End a turn; the outcome names it unless ``result`` is another."""
         session = self.sessions[session_id]
-        session.turns[prompt_id] = prompt_id
+        result = session.turns[prompt_id] = result or {"stopReason": prompt_id}
         for connection, request_id in session.running.pop(prompt_id):
             if connection == self.connection and session_id in self._views:
-                self.say({"id": request_id, "result": {"stopReason": prompt_id}})
+                self.say({"id": request_id, "result": result})
 
     def _answered(self, message: Message) -> None:
         question_id = message["id"]
