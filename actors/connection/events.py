@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class EventKind(StrEnum):
     """What an event is, and so which attachments are shown it."""
@@ -27,8 +29,7 @@ class Asker:
     request_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One entry. ``message`` is the JSON-RPC message as a client gets it, cursor included.
 
     ``seq`` counts from 1 without a hole within one epoch of the session's stream. ``concerns`` is the

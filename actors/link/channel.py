@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import msgpack
@@ -21,11 +22,10 @@ from actors.link.frames import LINK_VERSION, FrameKind
 
 log = logging.getLogger("lumilink.link")
 
-HEARTBEAT_INTERVAL_S = 2.0
-SILENCE_LIMIT_S = 10.0
-HANDSHAKE_LIMIT_S = 5.0
 MAX_CALLS = 16_384
 READ_BUFFER_BYTES = 64 * 1024 * 1024
+STRANGER_BYTES = 4096
+"""What a peer may say in all before it has proved itself; two HELLO frames take about 200 bytes."""
 WRITE_HIGH_WATER_BYTES = 4 * 1024 * 1024
 
 _ERROR_BY_CODE: dict[str, type[errors.LumiLinkError]] = {}
@@ -47,6 +47,22 @@ def error_from_wire(code: object, detail: object, retry_after_s: object) -> erro
         _ERROR_BY_CODE.update(_error_classes(errors.LumiLinkError))
     cls = _ERROR_BY_CODE.get(str(code), errors.InternalError)
     return cls(str(detail), retry_after_s if isinstance(retry_after_s, int | float) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimings:
+    """The times of a link, in seconds: each names the interval that it limits."""
+
+    heartbeat_interval_s: float = 2.0
+    silence_limit_s: float = 10.0
+    handshake_limit_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.heartbeat_interval_s < self.silence_limit_s or self.handshake_limit_s <= 0.0:
+            raise errors.SettingsError("link: expected 0 < heartbeat_interval_s < silence_limit_s")
+
+
+DEFAULT_TIMINGS = LinkTimings()
 
 
 class LinkHandler(Protocol):

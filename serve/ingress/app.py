@@ -41,7 +41,7 @@ class IngressApp:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": why})
                 return
-            await serve_websocket(self._gateway, INSTALLATION, receive, send)
+            await serve_websocket(self._gateway, INSTALLATION, scope, receive, send)
             return
         if why is not None:
             response = problem(errors.InvalidRequestError(why))

@@ -17,6 +17,7 @@ from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.http import StreamableHttp
 from serve.ingress.links import WorkerLinks
 from serve.ingress.peers import Peers
+from serve.ingress.socket import install as install_client_sockets
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -29,6 +30,7 @@ class Ingress:
     """One replica. All that it knows of sessions can be found again: it may be replaced at any time."""
 
     def __init__(self, settings: IngressSettings) -> None:
+        install_client_sockets()
         self._settings = settings
         self._replica_id = ray_serve.get_replica_context().replica_id.unique_id
         self._capacity = CapacityClient()

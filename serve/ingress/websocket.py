@@ -16,15 +16,16 @@ from actors.protocol.identifiers import new_connection_id
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway
 from serve.ingress.links import SessionView
+from serve.ingress.socket import CLOSE_TRY_AGAIN_LATER, MAX_QUEUED, DirectOutlet, socket_of
 
 log = logging.getLogger("lumilink.ingress")
 
-MAX_QUEUED = 20_000
-CLOSE_TRY_AGAIN_LATER = 1013
 
+class _AsgiOutlet:
+    """The way without a socket of our own: queues what is for the client, and one pump writes it.
 
-class _SocketOutlet:
-    """Queues what is for the client; one pump writes it. Sessions' shares are bounded by their windows."""
+    Sessions' shares of the queue are bounded by their windows.
+    """
 
     def __init__(self) -> None:
         self._queue: deque[tuple[bytes, SessionView | None]] = deque()
@@ -59,12 +60,15 @@ class _SocketOutlet:
         await send({"type": "websocket.close", "code": CLOSE_TRY_AGAIN_LATER, "reason": "slow consumer"})
 
 
-async def serve_websocket(gateway: Gateway, installation: str, receive: Receive, send: Send) -> None:
+async def serve_websocket(
+    gateway: Gateway, installation: str, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Accept a socket and serve it until either side ends it; its sessions live on."""
     await receive()  # websocket.connect
     connection_id = new_connection_id()
     await send({"type": "websocket.accept", "headers": [(b"acp-connection-id", connection_id.encode())]})
-    outlet = _SocketOutlet()
+    socket = socket_of(scope)
+    outlet = _AsgiOutlet() if socket is None else DirectOutlet(socket)
     client = ClientConnection(connection_id, installation, gateway, outlet)
     pump = asyncio.get_running_loop().create_task(outlet.pump(send))
     reader = asyncio.get_running_loop().create_task(_read(client, receive))
@@ -88,8 +92,3 @@ async def _read(client: ClientConnection, receive: Receive) -> None:
         text = event.get("text")
         if text is not None:
             client.take(text.encode())
-
-
-def is_websocket(scope: Scope) -> bool:
-    """Whether a request is a WebSocket upgrade."""
-    return bool(scope["type"] == "websocket")

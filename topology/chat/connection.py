@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
-from acp import PROTOCOL_VERSION, ClientSideConnection, RequestError, connect_to_agent, text_block
+from acp import PROTOCOL_VERSION, RequestError, connect_to_agent, text_block
+from acp.core import ClientSideConnection
 from acp.interfaces import Client
 from acp.schema import (
     ClientCapabilities,

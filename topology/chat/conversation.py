@@ -53,13 +53,8 @@ class Conversation:
 
     @property
     def session_id(self) -> str:
-        """The session that is talked in; empty before there is one."""
-        return self._client.session_id
-
-    @property
-    def has_session(self) -> bool:
-        """Whether there was a session to come back to."""
-        return self._began
+        """The session that is talked in; empty before the gateway has given it."""
+        return self._client.session_id if self._began else ""
 
     async def run(self, session_id: str | None) -> None:
         """Talk until the user leaves. ``session_id`` is that of a session to go on with.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from topology.connect.descriptors import Input
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+"""What is longer counts as a line even before it ends."""
 
 
 class Lines:
@@ -52,7 +56,8 @@ class Lines:
     async def _read(self) -> None:
         chunk = await self._source.read()
         *lines, self._partial = (self._partial + chunk).split(b"\n")
-        if not chunk:
-            self._at_end = True
-            lines += [self._partial] if self._partial else []
+        self._at_end = not chunk
+        if self._partial and (self._at_end or len(self._partial) >= MAX_LINE_BYTES):
+            lines.append(self._partial)
+            self._partial = b""
         self._lines.extend(line.decode("utf-8", "replace").rstrip("\r") for line in lines)

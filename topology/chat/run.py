@@ -17,9 +17,7 @@ from topology.chat.conversation import Conversation
 from topology.chat.lines import Lines
 from topology.chat.view import View
 from topology.connect.descriptors import Input
-from topology.connect.endpoint import acp_target
-
-DEFAULT_URL = "http://127.0.0.1:8000"
+from topology.connect.endpoint import DEFAULT_URL, acp_target
 
 
 async def run_chat(url: str, session_id: str | None) -> int:
@@ -34,27 +32,30 @@ async def run_chat(url: str, session_id: str | None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     view = View(Console(highlight=False, emoji=False), is_typed=sys.stdin.isatty())
-    errors = View(Console(stderr=True, highlight=False, emoji=False), is_typed=False)
     conversation = Conversation(target, Lines(Input(sys.stdin.fileno())), view)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, conversation.interrupt)
+    code = 0
     try:
         await conversation.run(session_id)
-        code = 0
-    except AgentUnreachableError as error:
-        errors.error(f"{error.detail}; start a gateway with `lumilink up`, or name one with --url")
+    except (RequestError, ConnectionFault, ConnectionError) as error:
+        _tell(error)
         code = 1
-    except ConnectionFault as error:
-        errors.error(error.detail)
-        code = 1
-    except RequestError as error:
-        errors.error(*told(error))
-        code = 1
-    except ConnectionError:
-        errors.error("the gateway ended the connection before there was a session")
-        code = 1
-    if conversation.has_session:
+    if conversation.session_id:
         # A URL with a credential in it is the user's to remember.
-        shown = url != DEFAULT_URL and not {"@", "?"} & set(url)
-        place = f" --url {url}" if shown else ""
+        is_told = url != DEFAULT_URL and not {"@", "?"} & set(url)
+        place = f" --url {url}" if is_told else ""
         view.line(f"To come back: lumilink chat --session {conversation.session_id}{place}", "dim")
     return code
+
+
+def _tell(error: RequestError | ConnectionFault | ConnectionError) -> None:
+    """Say on standard error why the chat ends."""
+    view = View(Console(stderr=True, highlight=False, emoji=False), is_typed=False)
+    if isinstance(error, RequestError):
+        view.error(*told(error))
+    elif isinstance(error, AgentUnreachableError):
+        view.error(f"{error.detail}; start a gateway with `lumilink up`, or name one with --url")
+    elif isinstance(error, ConnectionFault):
+        view.error(error.detail)
+    else:
+        view.error("the gateway ended the connection before there was a session")

@@ -23,8 +23,7 @@ class Input:
 
     async def read(self) -> bytes:
         """What there is, at most 64 KiB; nothing at the end."""
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            await self._readable()
+        await self._readable()
         try:
             return os.read(self._fd, _CHUNK_BYTES)
         except OSError:  # a terminal that was closed
@@ -33,7 +32,10 @@ class Input:
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
         readable = asyncio.Event()
-        loop.add_reader(self._fd, readable.set)
+        try:
+            loop.add_reader(self._fd, readable.set)
+        except PermissionError:
+            return  # a plain file, or /dev/null: always readable, so nobody can be told when
         try:
             await readable.wait()
         finally:

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 from actors.agents.target import AgentTarget
 from actors.errors import SettingsError
 
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+"""Where ``lumilink up`` serves unless told otherwise."""
+
 _ACCEPTED: Final = "http://HOST:PORT, https://HOST or ws://HOST:PORT/acp"
 _SOCKET_SCHEME: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _ENDPOINT: Final = "/acp"

@@ -32,14 +32,12 @@ from actors.protocol.envelope import (
     Envelope,
     MessageKind,
     error_of,
-    params_of,
     parse,
     request_id_of,
-    result_of,
 )
-from actors.protocol.models import CancelRequestParams
 from topology.connect.cursors import Cursors
 from topology.connect.questions import Asked, Questions
+from topology.connect.readings import cancelled_id, is_reset, is_retryable, new_session_id
 from topology.connect.requests import (
     ENDS,
     INITIALIZE,
@@ -239,7 +237,7 @@ class Relay:
         if message.method == "session/update" and not self._cursors.is_new(message):
             return
         if message.method == "$/cancel_request":
-            self._questions.withdraw(_cancelled_id(message))
+            self._questions.withdraw(cancelled_id(message))
         self._to_editor(message.frame)
 
     def _question(self, message: Envelope) -> None:
@@ -264,7 +262,7 @@ class Relay:
         if request.method == INITIALIZE:
             self._initialize = request
         elif request.method in MAKES:
-            session_id = _new_session_id(message)
+            session_id = new_session_id(message)
             if session_id is not None:
                 self._cursors.attach(session_id)
         elif session_id is not None and request.method in LOADS:
@@ -288,9 +286,9 @@ class Relay:
     def _attached(self, session_id: str, message: Envelope) -> None:
         if message.kind is MessageKind.RESPONSE:
             self._cursors.reattached(session_id)
-            if _is_reset(message):
+            if is_reset(message):
                 log.warning("session %s: some updates are lost, the gateway no longer has them", session_id)
-        elif self._cursors.refused(session_id) < MAX_REFUSALS and _is_retryable(message):
+        elif self._cursors.refused(session_id) < MAX_REFUSALS and is_retryable(message):
             self._abandon(f"session {session_id} is not there yet: {error_of(message).message}")
             return
         else:
@@ -307,44 +305,3 @@ class Relay:
 
     def _own_id(self) -> str:
         return f"{self._name}/{next(self._numbers)}"
-
-
-class _NewSession(msgspec.Struct):
-    session_id: str | None = msgspec.field(default=None, name="sessionId")
-
-
-class _AttachResult(msgspec.Struct):
-    reset: bool = False
-
-
-class _ErrorData(msgspec.Struct):
-    retryable: bool = False
-
-
-def _new_session_id(message: Envelope) -> str | None:
-    try:
-        return result_of(message, _NewSession).session_id
-    except errors.AgentProtocolError:
-        return None
-
-
-def _is_reset(message: Envelope) -> bool:
-    try:
-        return result_of(message, _AttachResult).reset
-    except errors.AgentProtocolError:
-        return False
-
-
-def _is_retryable(message: Envelope) -> bool:
-    data = error_of(message).data
-    try:
-        return isinstance(data, msgspec.Raw) and msgspec.json.decode(data, type=_ErrorData).retryable
-    except msgspec.DecodeError:
-        return False
-
-
-def _cancelled_id(message: Envelope) -> bytes:
-    try:
-        return bytes(params_of(message, CancelRequestParams).request_id)
-    except errors.InvalidParamsError:
-        return b""

@@ -37,6 +37,7 @@ class ModelGateway:
         self.answers: dict[str, list[Any]] = {}
         self.connection = 0
         self.setup: Message = {}
+        self.refusal: Message | None = None
         self._is_initialized = False
         self._views: set[str] = set()
         self._numbers = itertools.count(1)
@@ -70,6 +71,9 @@ class ModelGateway:
     def _request(self, message: Message) -> None:
         method, params, request_id = message["method"], message.get("params", {}), message["id"]
         session_id = params.get("sessionId")
+        if self.refusal is not None:
+            self.say({"id": request_id, "error": self.refusal})
+            return
         if method == "session/new":
             session_id = f"s{next(self._numbers)}"
             self.sessions[session_id] = ModelSession()

@@ -1,0 +1,126 @@
+"""A client of ACP's streamable HTTP that can also misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+
+from support.messages import Json, initialize, request
+from support.peer import DEADLINE_S, Peer
+
+CONNECTION_ID: Final = "Acp-Connection-Id"
+SESSION_ID: Final = "Acp-Session-Id"
+ON_SESSION: Final = frozenset(
+    {"session/prompt", "session/cancel", "session/close", "session/set_mode", "session/set_config_option"}
+)
+
+
+class HttpPeer(Peer):
+    """One connection: POSTs, and streams that are open for as long as it is."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+        super().__init__()
+        self.url = url
+        self.client = client
+        self.connection_id = ""
+        self.keepalives = 0
+        self._streams: dict[str | None, asyncio.Task[None]] = {}
+
+    async def begin(self, **client_capabilities: object) -> Json:
+        """``initialize``, answered within its POST; opens the connection's stream."""
+        answer = await self.post(request(0, "initialize", initialize(**client_capabilities)))
+        assert answer.status_code == 200, answer.text
+        self.connection_id = answer.headers[CONNECTION_ID]
+        await self.open_stream()
+        result: Json = answer.json()["result"]
+        return result
+
+    async def new_session(self, cwd: object) -> str:
+        """``session/new``; opens the session's stream."""
+        session_id = await super().new_session(cwd)
+        await self.open_stream(session_id)
+        return session_id
+
+    async def send(self, message: Json) -> None:
+        """POST a message with the headers that it needs; it must be taken."""
+        named = (message.get("params") or {}).get("sessionId")
+        answer = await self.post(message, named if message.get("method") in ON_SESSION else None)
+        assert answer.status_code == 202, f"{answer.status_code}: {answer.text}"
+
+    async def post(self, message: object, session_id: str | None = None) -> httpx.Response:
+        """POST anything."""
+        return await self.client.post(self.url, json=message, headers=self.headers(session_id))
+
+    async def delete(self) -> httpx.Response:
+        """End the connection."""
+        return await self.client.delete(self.url, headers=self.headers())
+
+    def headers(self, session_id: str | None = None) -> dict[str, str]:
+        """The headers that name the connection, and the session if one is given."""
+        named = {CONNECTION_ID: self.connection_id, SESSION_ID: session_id}
+        return {name: value for name, value in named.items() if value}
+
+    # ------------------------------------------------------------------ streams
+
+    async def open_stream(self, session_id: str | None = None) -> None:
+        """Read a stream, the connection's or a session's, until the peer is closed."""
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._streams[session_id] = asyncio.create_task(self._read(session_id, opened))
+        async with asyncio.timeout(DEADLINE_S):
+            await opened
+
+    def drop_stream(self, session_id: str | None = None) -> None:
+        """Stop reading a stream, as a client that lost its network does."""
+        self._streams[session_id].cancel()
+
+    async def stream_ended(self, session_id: str | None = None) -> None:
+        """Wait until the gateway has ended a stream."""
+        async with asyncio.timeout(DEADLINE_S):
+            await self._streams[session_id]
+
+    async def close(self) -> None:
+        """Stop reading."""
+        for task in self._streams.values():
+            task.cancel()
+        await asyncio.gather(*self._streams.values(), return_exceptions=True)
+
+    async def _read(self, session_id: str | None, opened: asyncio.Future[None]) -> None:
+        headers = {**self.headers(session_id), "Accept": "text/event-stream"}
+        async with self.client.stream("GET", self.url, headers=headers) as answer:
+            if answer.status_code != 200:
+                opened.set_exception(AssertionError(f"GET: {answer.status_code}"))
+                return
+            opened.set_result(None)
+            async for line in answer.aiter_lines():
+                if line.startswith("data:"):
+                    await self.keep(json.loads(line.removeprefix("data:")))
+                elif line.startswith(":"):
+                    self.keepalives += 1
+
+
+@asynccontextmanager
+async def http_peer(
+    url: str, *, http2: bool = False, fresh_connections: bool = False
+) -> AsyncIterator[HttpPeer]:
+    """A peer; with ``fresh_connections`` each of its requests opens a TCP connection of its own."""
+    limits = httpx.Limits(max_keepalive_connections=0) if fresh_connections else httpx.Limits()
+    timeout = httpx.Timeout(DEADLINE_S, read=None)
+    async with httpx.AsyncClient(http1=not http2, http2=http2, limits=limits, timeout=timeout) as client:
+        peer = HttpPeer(url, client)
+        try:
+            yield peer
+        finally:
+            await peer.close()
+
+
+@asynccontextmanager
+async def begun_http_peer(url: str, *, fresh_connections: bool = False) -> AsyncIterator[HttpPeer]:
+    """A peer with ``initialize`` behind it."""
+    async with http_peer(url, fresh_connections=fresh_connections) as peer:
+        await peer.begin()
+        yield peer

@@ -1,0 +1,21 @@
+"""A folder that an agent works in, and by which a test tells a scripted agent what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Workspace:
+    """``behaviour`` is how the agent starts; see ``scripted_agent.py``."""
+
+    def __init__(self, path: Path, *, behaviour: str = "scripted") -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "behaviour").write_text(behaviour)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def signal(self, name: str) -> None:
+        """Make the file that an ``await`` of the agent's script waits for."""
+        (self.path / name).touch()
