@@ -10,6 +10,7 @@ The tree::
     │   ├── AgentTimeoutError
     │   ├── LinkBrokenError
     │   ├── ConnectionUnknownError
+    │   ├── GatewayUnreachableError
     │   └── SlowConsumerError
     ├── ProtocolFault              category "protocol": a message that the protocol does not allow
     │   ├── ParseError
@@ -146,6 +147,13 @@ class ConnectionUnknownError(ConnectionFault):
     code = "connection-unknown"
     recovery = "Send initialize again and use the connection id of its answer; sessions are still there."
     http_status = 404
+
+
+class GatewayUnreachableError(ConnectionFault):
+    """No gateway answers at the address that a command was given."""
+
+    code = "gateway-unreachable"
+    recovery = "Start a gateway with lumilink up, or name the one that runs with --url."
 
 
 class SlowConsumerError(ConnectionFault):

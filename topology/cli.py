@@ -77,7 +77,7 @@ def status(url: str, as_json: bool) -> int:
         answer = httpx.get(f"{url.rstrip('/')}/api/v1/topology", timeout=STATUS_TIMEOUT_S)
         found = answer.raise_for_status().json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise errors.WorkerUnavailableError(f"no gateway answers at {url}: {error}") from None
+        raise errors.GatewayUnreachableError(f"no gateway answers at {url}: {error}") from None
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return 0

@@ -84,6 +84,8 @@ class Cluster:
     def start_serving(self) -> None:
         """Deploy ingress and reporting."""
         settings = self._settings
+        # What Serve does is told by its own logs; the terminal gets what the operator has to know.
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         ray_serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
         ingress = IngressSettings(
             secret=self._secret,

@@ -112,4 +112,5 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
 def _line(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"]) or "settings"
     got = "" if name == "agent" else f", got {fault['input']!r}"
-    return f"{name}: {fault['msg'][:1].lower()}{fault['msg'][1:]}{got}"
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"{name}: {said[:1].lower()}{said[1:]}{got}"
