@@ -82,7 +82,15 @@ class Cluster:
             self._workers.append(start_worker(worker))
 
     def start_serving(self) -> None:
-        """Deploy ingress and reporting."""
+        """Deploy ingress and reporting. Raises RayUnavailableError."""
+        try:
+            self._deploy()
+        except Exception as error:
+            # A remote error's text is a whole traceback, and its last line what went wrong.
+            why = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            raise errors.RayUnavailableError(f"Ray Serve did not start: {why}") from error
+
+    def _deploy(self) -> None:
         settings = self._settings
         # What Serve does is told by its own logs; the terminal gets what the operator has to know.
         logging.getLogger("ray.serve").setLevel(logging.WARNING)

@@ -51,9 +51,7 @@ class Settings(BaseSettings):
     ingress_replicas: int = Field(
         1, ge=1, le=32, description="Ingress replicas that hold client connections."
     )
-    data_dir: Path = Field(
-        Path(".lumilink"), description="Where the gateway keeps what must last, and its logs."
-    )
+    data_dir: Path = Field(Path(".lumilink"), description="Where this gateway's logs are found, under logs/.")
     allowed_origins: tuple[str, ...] = Field((), description="Origins of web pages that may connect.")
     max_frame_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=MAX_FRAME_BYTES, description="Largest JSON-RPC message that is taken."

@@ -21,6 +21,8 @@ from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
 
 KILL_GRACE_S = 5.0
+SHORT_TEMP = "/tmp"  # noqa: S108 - what is made there is a folder of ours alone, under a random name
+MAX_TEMP_CHARS = 5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,13 +67,23 @@ def _serve(settings: Settings, console: Console) -> None:
             cluster.wait_for_workers()
         url = f"http://{settings.host}:{settings.port}"
         print(f"ready {url}", flush=True)  # noqa: T201 - the one line that scripts wait for
-        console.print(f"[dim]logs: {log_dir()}[/dim]")
+        console.print(f"[dim]logs: {_link_logs(settings.data_dir, log_dir())}[/dim]")
         console.print(f"Talk to the agent with [bold]lumilink chat --url {url}[/bold] in a second terminal.")
         while True:
             signal.pause()
     finally:
         console.print("[dim]stopping[/dim]")
         cluster.stop()
+
+
+def _link_logs(data_dir: Path, logs: Path) -> Path:
+    """Ray keeps its logs where it wants; ``data_dir/logs`` leads there. Returns the way to name them."""
+    link = data_dir / "logs"
+    if link.exists() and not link.is_symlink():
+        return logs
+    link.unlink(missing_ok=True)
+    link.symlink_to(logs)
+    return link
 
 
 def check_port(host: str, port: int) -> None:
@@ -93,8 +105,10 @@ def check_port(host: str, port: int) -> None:
 
 @contextlib.contextmanager
 def _run_dir() -> Iterator[Path]:
-    # Sockets live here, and a socket's path has at most 107 bytes, so it cannot be in the data directory.
-    path = Path(tempfile.mkdtemp(prefix="lumilink-"))
+    # Sockets live here, and HAProxy takes paths of at most 97 bytes, of which Serve uses 74 for a folder of
+    # its own and a name. So it can be neither in the data directory nor in a TMPDIR with a long name.
+    base = tempfile.gettempdir() if len(tempfile.gettempdir()) <= MAX_TEMP_CHARS else SHORT_TEMP
+    path = Path(tempfile.mkdtemp(prefix="lumilink-", dir=base))
     try:
         yield path
     finally:
