@@ -3,7 +3,7 @@
 Plain state with the time handed in, so that it can be tested by simulation; ``shell.py`` makes an actor
 of it. A place is *reserved* when a replica asks for it and *used* once the worker reports the session;
 a reservation that no worker confirms lapses. What workers report is the truth: a session that a worker
-no longer reports is gone.
+no longer reports is gone, and so is one that began and ended between two reports.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from actors import errors
 
 RESERVATION_TTL_S = 120.0
 WORKER_SILENCE_S = 6.0
+MAX_WORKSPACES = 100_000
+"""Of how many workspaces it is remembered where they are; the one asked for longest ago goes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What a worker says of itself, about once a second."""
+    """What a worker says of itself, about once a second.
+
+    ``sessions`` are those that it holds, ``ended`` those that ended since its last report.
+    """
 
     worker_id: str
     host: str
@@ -28,6 +33,7 @@ class WorkerReport:
     capacity: int
     rss_bytes: int
     sessions: list[str]
+    ended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class WorkerView:
     rss_bytes: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     report: WorkerReport
     heard_at: float
@@ -83,23 +89,32 @@ class Ledger:
             worker = self._workers[report.worker_id] = _Worker(report, now)
         worker.report, worker.heard_at = report, now
         held = set(report.sessions)
-        for gone in worker.used - held:
-            self._by_session.pop(gone, None)
+        for gone in (*(worker.used - held), *report.ended):
+            if gone not in held:
+                worker.reserved.pop(gone, None)
+                self._unmap(gone, worker)
         worker.used = held
         for session_id in held:
             worker.reserved.pop(session_id, None)
             self._by_session[session_id] = report.worker_id
+        self._lapse(worker, now)
 
     def reserve(self, workspace: str, session_id: str, now: float) -> Place:
         """A place for a new session: with its workspace if there is room, else where there is most.
 
-        Raises CapacityError where no worker has room, WorkerUnavailableError where there is no worker.
+        Asking again for the same session gives the same place, as long as its worker is there: a call may
+        be repeated. Raises CapacityError where no worker has room, WorkerUnavailableError where there is no
+        worker.
         """
         alive = [worker for worker in self._workers.values() if now - worker.heard_at <= WORKER_SILENCE_S]
         if not alive:
             raise errors.WorkerUnavailableError("no worker has reported yet", 2.0)
         for worker in alive:
             self._lapse(worker, now)
+        holder = self._workers.get(self._by_session.get(session_id, ""))
+        if holder is not None and holder in alive:
+            return holder.place()
+        self.release(session_id)
         home = self._workers.get(self._workspaces.get(workspace, ""))
         if home is None or home not in alive or home.room() <= 0:
             home = max(alive, key=_Worker.room)
@@ -107,8 +122,8 @@ class Ledger:
             total = sum(worker.report.capacity for worker in alive)
             raise errors.CapacityError(f"all {total} places of {len(alive)} workers are taken", 5.0)
         home.reserved[session_id] = now + RESERVATION_TTL_S
-        self._workspaces[workspace] = home.report.worker_id
         self._by_session[session_id] = home.report.worker_id
+        self._settle(workspace, home)
         return home.place()
 
     def release(self, session_id: str) -> None:
@@ -134,7 +149,7 @@ class Ledger:
         if worker is None:
             return
         for session_id in (*worker.used, *worker.reserved):
-            self._by_session.pop(session_id, None)
+            self._unmap(session_id, worker)
         self._workspaces = {name: home for name, home in self._workspaces.items() if home != worker_id}
 
     def views(self, now: float) -> list[WorkerView]:
@@ -153,7 +168,18 @@ class Ledger:
             for worker_id, worker in sorted(self._workers.items())
         ]
 
+    def _settle(self, workspace: str, home: _Worker) -> None:
+        self._workspaces.pop(workspace, None)
+        self._workspaces[workspace] = home.report.worker_id
+        if len(self._workspaces) > MAX_WORKSPACES:
+            del self._workspaces[next(iter(self._workspaces))]
+
     def _lapse(self, worker: _Worker, now: float) -> None:
         for session_id in [key for key, until in worker.reserved.items() if until <= now]:
             del worker.reserved[session_id]
-            self._by_session.pop(session_id, None)
+            self._unmap(session_id, worker)
+
+    def _unmap(self, session_id: str, worker: _Worker) -> None:
+        """Forget where a session is, unless it is elsewhere by now."""
+        if self._by_session.get(session_id) == worker.report.worker_id:
+            del self._by_session[session_id]

@@ -3,12 +3,14 @@
 An attachment sends events as they happen while its window is open. Once the window is used up, or the
 link is congested, it falls behind: it keeps only its position, and reads on from the history when the
 client has taken what it was sent. So nobody waits for a slow client, and nothing is kept twice for it.
+One that falls behind what the history still has is ended, and told so: it is never shown a gap.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from actors import errors
@@ -33,13 +35,22 @@ class AttachmentStatistics:
     window_bytes: int
 
 
+def _nobody(_ended: Attachment) -> None:
+    """Nobody wants to know."""
+
+
 class Attachment:
-    """Created by the worker for a stream of a link; belongs to one session's connection actor."""
+    """Created by the worker for a stream of a link; belongs to one session's connection actor.
+
+    ``on_end`` is called when the session's side ends it, so that its stream can be forgotten. ``gone`` means
+    that nothing is shown any more, whoever ended it.
+    """
 
     __slots__ = (
         "_asked_from",
         "_frames",
         "_lagging",
+        "_on_end",
         "_private",
         "_size",
         "channel",
@@ -50,13 +61,16 @@ class Attachment:
         "stream",
     )
 
-    def __init__(self, channel: Channel, stream: int, client: str) -> None:
+    def __init__(
+        self, channel: Channel, stream: int, client: str, on_end: Callable[[Attachment], None] = _nobody
+    ) -> None:
         self.number = next(_numbers)
         self.channel = channel
         self.stream = stream
         self.client = client
         self.position = 0
         self.gone = False
+        self._on_end = on_end
         self._frames = WINDOW_FRAMES
         self._size = WINDOW_BYTES
         self._lagging = False
@@ -64,11 +78,11 @@ class Attachment:
         self._private: deque[tuple[int, bytes, bytes]] = deque()
 
     def start(self, history: History, position: int) -> None:
-        """Show every event after ``position``, then what happens.
+        """Show every event after ``position`` that is still kept, then what happens.
 
         Questions of the past are left out: the session asks those again that are still open.
         """
-        self.position = position
+        self.position = max(position, history.first_seq - 1)
         self._asked_from = history.last_seq + 1
         self.catch_up(history)
 
@@ -92,12 +106,20 @@ class Attachment:
         ``request_id`` is that of the request it answers, as JSON text; empty for a message of its own.
         A client that lets 256 of them wait is cut off.
         """
-        if not self._lagging:
+        if self.gone:
+            return
+        if not (self._lagging or self._is_full()):
             self._send_private(request_id, message)
         elif len(self._private) < MAX_PRIVATE:
+            self._lagging = True
             self._private.append((after_seq, request_id, message))
         else:
             self.end(errors.SlowConsumerError(f"{MAX_PRIVATE} answers wait to be read"))
+
+    def say_now(self, request_id: bytes, message: bytes) -> None:
+        """Answer the request that opens or closes the view: it waits neither for a window nor for events."""
+        if not self.gone:
+            self._send_private(request_id, message)
 
     def grant(self, frames: int, size: int) -> None:
         """The client has taken that much: widen the window again."""
@@ -106,22 +128,40 @@ class Attachment:
 
     def catch_up(self, history: History) -> None:
         """Read on from the history until the window is used up or the newest event is sent."""
+        if self.gone:
+            return
+        if self.position + 1 < history.first_seq:
+            self.end(errors.SlowConsumerError("the client fell behind what is kept of the session"))
+            return
         self._lagging = True
         for event in history.after(self.position):
             self._say_up_to(self.position)
-            if self._frames <= 0 or self._size <= 0 or self.channel.congested:
+            if self._is_full():
                 return
             self._show(event)
         self._say_up_to(history.last_seq)
-        self._lagging = False
+        self._lagging = bool(self._private)
 
     def end(self, error: errors.LumiLinkError) -> None:
-        """Tell the replica that this attachment is over, and why."""
+        """Show nothing more, and tell the replica why. What still waits is not sent. Once is enough."""
+        if self.gone:
+            return
+        self.leave()
         self.channel.send_close(self.stream, error)
+        self._on_end(self)
+
+    def leave(self) -> None:
+        """The client has left: show nothing more and keep nothing for it."""
+        self.gone = True
+        self._lagging = True  # so that ``offer`` need not ask for more
+        self._private.clear()
 
     def statistics(self, history: History) -> AttachmentStatistics:
         """A frozen snapshot."""
         return AttachmentStatistics(self.position, history.last_seq - self.position, self._frames, self._size)
+
+    def _is_full(self) -> bool:
+        return self._frames <= 0 or self._size <= 0 or self.channel.congested
 
     def _show(self, event: Event) -> None:
         self.position = event.seq
@@ -153,6 +193,6 @@ class Attachment:
         self._size -= len(message)
 
     def _say_up_to(self, seq: int) -> None:
-        while self._private and self._private[0][0] <= seq:
+        while self._private and self._private[0][0] <= seq and not self._is_full():
             _, request_id, message = self._private.popleft()
             self._send_private(request_id, message)

@@ -40,7 +40,9 @@ class AgentCalls:
         return number in self._waiting
 
     def settle(self, number: object, outcome: Envelope | errors.LumiLinkError) -> bool:
-        """Tell who waits for ``number``; false if nobody does."""
+        """Tell who waits for ``number``; false if nobody does. An agent may spell 1 as 1.0."""
+        if isinstance(number, float) and number.is_integer():
+            number = int(number)
         on_outcome = self._waiting.pop(number, None) if isinstance(number, int) else None
         if on_outcome is None:
             return False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.connection.events import Event
+from actors.connection.events import Event, EventKind
 
-_COMPACT_AT = 1024
+_COMPACT_AT = 256
+_TRIMMED = Event(0, EventKind.UPDATE, b"")
+"""Stands where an event was until the list is compacted, so that no trimmed message is kept alive."""
 
 
 class History:
@@ -42,12 +44,13 @@ class History:
         while seq < self.last_seq:
             index = self._head + max(seq + 1 - self.first_seq, 0)
             event = self._events[index]
-            yield event
             seq = event.seq
+            yield event
 
     def _trim(self) -> None:
         while self._bytes > self._max_bytes and self._head < len(self._events) - 1:
             self._bytes -= len(self._events[self._head].message)
+            self._events[self._head] = _TRIMMED
             self._head += 1
         if self._head >= _COMPACT_AT and self._head * 2 >= len(self._events):
             del self._events[: self._head]

@@ -125,9 +125,8 @@ class RequestOverdue:
 
 @dataclass(frozen=True, slots=True)
 class CancelOverdue:
-    """A cancelled turn has not ended within the time that agents get for it."""
+    """The time is over that agents get to end the turn of a cancelled prompt, whose request ``call`` is."""
 
-    session_id: str
     call: int
 
 

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from actors import errors
 from actors.agents.dial import dial
 from actors.agents.inherited import inherited_environment
@@ -20,11 +22,12 @@ from actors.kernel.ref import ActorRef
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, parse, request_id_of, result_raw
 from actors.protocol.handshake import has_capability
+from actors.protocol.members import split
 
 log = logging.getLogger("lumilink.connection")
 
 READ_AT_ONCE = 64
-MAX_FAULTS = 100
+LOG_EVERY = 100
 
 
 class AgentPort:
@@ -81,37 +84,40 @@ class AgentPort:
         self.state = states.check(self.state, ConnectionState.CONNECTED)
 
     async def close(self) -> None:
-        """End the link; nothing of it is left afterwards."""
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
+        """End the link; nothing of it is left afterwards. Once more is no harm."""
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
         self._calls.fail_all(errors.AgentClosedError("the connection to the agent was closed"))
 
     # ---------------------------------------------------------------- to the agent
 
     def send(self, frame: bytes) -> None:
-        """Send a message as it is. Raises AgentClosedError or MailboxFullError."""
-        if self._link is None:
+        """Send a message as it is. Raises AgentClosedError, FrameTooLargeError or MailboxFullError."""
+        if self._link is None or self.state is ConnectionState.ERROR:
             raise errors.AgentClosedError(f"{self._settings.target.label} is gone")
         self._link.send(frame)
 
     def forward(self, request: Envelope, session: tuple[str, str] | None, on_outcome: OnOutcome) -> int:
-        """Send a client's request under an id of ours; ``session`` is (our id, the agent's id)."""
-        number = self._calls.start(on_outcome)
-        frame = rewrite.with_id(request, number)
-        if session is not None:
-            frame = rewrite.with_session(frame, *session)
-        return self._send_call(number, frame)
+        """Send a client's request under an id of ours, which is returned.
+
+        ``session`` is (our id, the agent's id). Raises nothing: ``on_outcome`` is told of every failure.
+        """
+
+        def build(number: int) -> bytes:
+            frame = rewrite.with_id(request, number)
+            return frame if session is None else rewrite.with_session(frame, *session)
+
+        return self._start_call(build, on_outcome)
 
     def request(self, method: str, params: object, on_outcome: OnOutcome) -> int:
-        """Send a request of our own."""
-        number = self._calls.start(on_outcome)
-        return self._send_call(number, compose.request(number, method, params))
+        """Send a request of our own; as ``forward``."""
+        return self._start_call(lambda number: compose.request(number, method, params), on_outcome)
 
     async def call(self, method: str, params: object, deadline_s: float) -> Envelope:
         """A request of our own, awaited: the agent's answer, be it a result or an error of its own.
 
-        Raises AgentTimeoutError at the deadline, AgentClosedError or MailboxFullError.
+        Raises AgentTimeoutError at the deadline, and what ``send`` raises.
         """
         return await self._await_answer(
             lambda on_outcome: self.request(method, params, on_outcome), method, deadline_s
@@ -149,9 +155,14 @@ class AgentPort:
         """End a request from our side; false if it was answered already."""
         return self._calls.settle(number, error)
 
-    def _send_call(self, number: int, frame: bytes) -> int:
+    def _start_call(self, build: Callable[[int], bytes], on_outcome: OnOutcome) -> int:
         try:
-            self.send(frame)
+            number = self._calls.start(on_outcome)
+        except errors.MailboxFullError as error:
+            on_outcome(error)
+            return 0
+        try:
+            self.send(build(number))
         except errors.LumiLinkError as error:
             self._calls.settle(number, error)
         return number
@@ -171,30 +182,34 @@ class AgentPort:
         self._inbox.tell_again()
 
     def _handle(self, frame: bytes) -> None:
+        """One message; whatever is wrong with it, the next one is read."""
         try:
             message = parse(frame, max_bytes=self._settings.max_frame_bytes)
-        except errors.ProtocolFault as error:
-            self._fault(error)
-            return
-        kind = message.kind
-        if kind is MessageKind.NOTIFICATION or kind is MessageKind.REQUEST:
-            self._on_message(message)
-        elif not self._calls.settle(message.id, message):
-            log.debug("%s answered a request that nobody asks", self._settings.target.label)
+            kind = message.kind
+            if kind is MessageKind.NOTIFICATION or kind is MessageKind.REQUEST:
+                self._on_message(message)
+            elif not self._calls.settle(message.id, message):
+                log.debug("%s answered a request that nobody asks", self._settings.target.label)
+        except errors.LumiLinkError as error:
+            self._fault(frame, error)
 
-    def _fault(self, error: errors.ProtocolFault) -> None:
+    def _fault(self, frame: bytes, error: errors.LumiLinkError) -> None:
+        label = self._settings.target.label
         self._faults += 1
-        if self._faults <= 3 or self._faults % MAX_FAULTS == 0:
-            log.warning(
-                "%s sent a bad message (%d so far): %s", self._settings.target.label, self._faults, error
-            )
+        if self._faults <= 3 or self._faults % LOG_EVERY == 0:
+            log.warning("%s sent a bad message (%d so far): %s", label, self._faults, error)
+        request_id = request_id_of(error)
+        if request_id is not None and _is_answer(frame):
+            # Nothing is said of it to the agent, in whose eyes it would answer a request of its own.
+            bad = errors.AgentProtocolError(f"{label} answered with what is no answer: {error.detail}")
+            self._calls.settle(msgspec.json.decode(request_id), bad)
+            return
         try:
-            self.send(compose.error_response(request_id_of(error), error))
+            self.send(compose.error_response(request_id, error))
         except errors.LumiLinkError as closed:
-            log.debug("cannot tell %s: %s", self._settings.target.label, closed)
+            log.debug("cannot tell %s: %s", label, closed)
 
     def _gone(self, gone: AgentGone) -> None:
-        self._link = None
         if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
             self.state = states.check(self.state, ConnectionState.ERROR)
         reason = f"{self._settings.target.label} ended: {gone.closed.reason}"
@@ -204,3 +219,11 @@ class AgentPort:
     def offers(self, *path: str) -> bool:
         """Whether the agent's capabilities hold an object or true at ``path``."""
         return has_capability(self.profile, ".".join(("agentCapabilities", *path)))
+
+
+def _is_answer(frame: bytes) -> bool:
+    """Whether what could not be parsed was meant to answer a request of ours."""
+    try:
+        return "method" not in split(frame)
+    except (msgspec.DecodeError, errors.ProtocolFault):
+        return False

@@ -13,15 +13,24 @@ SHARED_PREFIXES = ("session/request_permission", "elicitation/")
 answers (files, terminals), so they are asked of one client only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
-    """One open request of the agent. ``message`` is what clients get; ``agent_id`` its id at the agent, as
-    JSON text."""
+    """One open request of the agent.
+
+    ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text. ``asked`` is the
+    attachment that was asked, if it was one alone and there was one.
+    """
 
     question_id: str
     agent_id: bytes
     method: str
     message: bytes
+    asked: int | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether every attached client is asked, the first answer winning."""
+        return is_shared(self.method)
 
 
 def is_shared(method: str) -> bool:

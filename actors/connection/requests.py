@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -18,6 +19,8 @@ from actors.kernel.actor import ActorContext
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, request_id_of
 from actors.protocol.models import CancelRequestParams, PromptParams
+
+log = logging.getLogger("lumilink.connection")
 
 CANCELLED = {"stopReason": "cancelled"}
 
@@ -48,28 +51,42 @@ class ClientRequests:
         session.touch()
         try:
             message = parse(frame, max_bytes=self._max_frame_bytes)
-            self._dispatch(session, attachment, message)
         except errors.ProtocolFault as error:
             _refuse(session, attachment, bytes(request_id_of(error) or b"null"), error)
-
-    def _dispatch(self, session: Session, attachment: Attachment, message: Envelope) -> None:
-        if message.kind is MessageKind.NOTIFICATION:
-            self._notification(session, attachment, message)
             return
         try:
-            if message.kind is MessageKind.REQUEST:
-                self._request(session, attachment, message)
-            else:
-                self._answer(session, message)
+            self._dispatch(session, attachment, message)
         except errors.LumiLinkError as error:
             if message.kind is MessageKind.REQUEST:
                 _refuse(session, attachment, message.raw_id, error)
             else:
-                # A response cannot be answered, so the error travels as a notice.
-                params = {"sessionId": session.session_id, "message": error.detail, **error.data()}
-                attachment.say(
-                    b"", compose.notification("_lumilink/notice", params), session.history.last_seq
-                )
+                _notify(session, attachment, error)
+
+    def end(self, session: Session) -> None:
+        """The session is closed: what runs and what waits is over, for the clients and for the agent."""
+        closed = errors.RequestCancelledError("the session was closed")
+        self._drop_waiting(session)
+        turn = session.turns.running
+        if turn is not None and turn.call is not None:
+            self._tell_agent(compose.notification("session/cancel", {"sessionId": session.agent_id}))
+            self._port.settle(turn.call, closed)
+        for question in session.questions.open():
+            self._tell_agent(compose.error_response(msgspec.Raw(question.agent_id), closed))
+        session.questions.clear()
+
+    def _dispatch(self, session: Session, attachment: Attachment, message: Envelope) -> None:
+        if message.kind is MessageKind.REQUEST:
+            self._request(session, attachment, message)
+        elif message.kind is MessageKind.NOTIFICATION:
+            self._notification(session, attachment, message)
+        else:
+            self._answer(session, message)
+
+    def _tell_agent(self, frame: bytes) -> None:
+        try:
+            self._port.send(frame)
+        except errors.LumiLinkError as error:
+            log.debug("the agent is not told: %s", error)
 
     # ------------------------------------------------------------------ requests
 
@@ -84,11 +101,13 @@ class ClientRequests:
     def _forward(self, session: Session, attachment: Attachment, message: Envelope) -> None:
         asker = Asker(attachment.number, message.raw_id)
         key = (asker.attachment, asker.request_id)
+        if key in self._calls:
+            raise errors.InvalidRequestError(f"id {message.id!r}: a request with this id is still open")
 
         def told(outcome: Envelope | errors.LumiLinkError) -> None:
             timer.cancel()
             self._calls.pop(key, None)
-            session.answer([asker], {asker.request_id: _answer_frame(outcome, session, asker.request_id)})
+            _tell_outcome(session, [asker], outcome)
 
         error = errors.AgentTimeoutError(f"no answer to {message.method} in {self._request_timeout_s:g} s")
         # The call's number is known only after the send, so the timer reads it from the table.
@@ -113,12 +132,10 @@ class ClientRequests:
         joined = session.turns.join(prompt_id, asker)
         if joined is not None:
             if joined.outcome is not None:
-                frame = _answer_frame(joined.outcome, session, asker.request_id)
-                attachment.say(asker.request_id, frame, session.history.last_seq)
+                _tell_outcome(session, [asker], joined.outcome)
             return
         turn = Turn(message, [asker], prompt_id)
         place = session.turns.add(turn)
-        session.show_prompt(params.prompt, attachment.number)
         if place == 0:
             self._start(session, turn)
         else:
@@ -126,34 +143,50 @@ class ClientRequests:
             attachment.say(b"", compose.notification("_lumilink/queued", queued), session.history.last_seq)
 
     def _start(self, session: Session, turn: Turn) -> None:
+        """The prompt enters the conversation now, not while the turn before it was still running."""
+        prompt = turn.prompt
+        assert prompt is not None
+        # Whoever asked last is the client that is there, should it have come back while the prompt waited.
+        session.show_prompt(params_of(prompt, PromptParams).prompt, turn.askers[-1].attachment)
+
         def told(outcome: Envelope | errors.LumiLinkError) -> None:
             self._finish(session, turn, outcome)
 
-        turn.call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
+        turn.call = self._port.forward(prompt, (session.session_id, session.agent_id), told)
 
     def _finish(self, session: Session, turn: Turn, outcome: Envelope | errors.LumiLinkError) -> None:
         following = session.turns.finish(turn, outcome)
-        frames = {
-            asker.request_id: _answer_frame(outcome, session, asker.request_id) for asker in turn.askers
-        }
-        session.answer(turn.askers, frames)
+        _tell_outcome(session, turn.askers, outcome)
         session.touch()
         if following is not None:
             self._start(session, following)
 
-    def _cancel(self, session: Session, message: Envelope) -> None:
+    def _drop_waiting(self, session: Session) -> None:
         for turn in session.turns.drop_waiting():
-            self._finish(session, turn, parse(compose.response(0, CANCELLED)))
-        turn_now = session.turns.running
-        if turn_now is not None and turn_now.call is not None:
-            self._port.send(rewrite.with_session(message.frame, session.session_id, session.agent_id))
-            self._context.after(self._cancel_grace_s, CancelOverdue(session.session_id, turn_now.call))
+            self._finish(session, turn, errors.RequestCancelledError("cancelled before its turn came"))
 
-    def cancel_overdue(self, session: Session, message: CancelOverdue) -> None:
-        """The agent did not end a cancelled turn in time: it is ended without it."""
+    def _cancel(self, session: Session, message: Envelope) -> None:
+        self._drop_waiting(session)
         turn = session.turns.running
-        if turn is not None and turn.call == message.call:
-            self._port.settle(message.call, errors.RequestCancelledError("the agent did not end the turn"))
+        if turn is None or turn.call is None:
+            return
+        if not turn.cancel_asked:
+            turn.cancel_asked = True
+            self._context.after(self._cancel_grace_s, CancelOverdue(turn.call))
+        self._port.send(rewrite.with_session(message.frame, session.session_id, session.agent_id))
+
+    def _cancel_request(self, session: Session, asker: Asker) -> None:
+        dropped = session.turns.drop(asker)
+        if dropped is not None:
+            self._finish(session, dropped, errors.RequestCancelledError("cancelled before its turn came"))
+            return
+        number = self._call_of(session, asker)
+        if number is not None:
+            self._port.send(compose.notification("$/cancel_request", {"requestId": number}))
+
+    def cancel_overdue(self, message: CancelOverdue) -> None:
+        """The agent had its time: unless it ended the turn, the turn is ended without it."""
+        self._port.settle(message.call, errors.RequestCancelledError("the agent did not end the turn"))
 
     # ------------------------------------------------------------------ the rest
 
@@ -162,15 +195,17 @@ class ClientRequests:
             self._cancel(session, message)
         elif message.method == "$/cancel_request":
             params = params_of(message, CancelRequestParams)
-            number = self._call_of(session, Asker(attachment.number, bytes(params.request_id)))
-            if number is not None:
-                self._port.send(compose.notification("$/cancel_request", {"requestId": number}))
+            self._cancel_request(session, Asker(attachment.number, bytes(params.request_id)))
         else:
             self._port.send(rewrite.with_session(message.frame, session.session_id, session.agent_id))
 
     def _answer(self, session: Session, message: Envelope) -> None:
         question = session.questions.answer(message.id)
-        self._port.send(rewrite.with_id(message, msgspec.Raw(question.agent_id)))
+        try:
+            self._port.send(rewrite.with_id(message, msgspec.Raw(question.agent_id)))
+        except errors.LumiLinkError:
+            session.questions.add(question)  # the agent did not get it, so it still waits for an answer
+            raise
 
     def _call_of(self, session: Session, asker: Asker) -> int | None:
         turn = session.turns.running
@@ -206,6 +241,18 @@ def _refuse(session: Session, attachment: Attachment, request_id: bytes, error: 
     )
 
 
+def _notify(session: Session, attachment: Attachment, error: errors.LumiLinkError) -> None:
+    """Only a request can be answered, so what is wrong with anything else travels as a notice."""
+    params = {"sessionId": session.session_id, "message": error.detail, **error.data()}
+    attachment.say(b"", compose.notification("_lumilink/notice", params), session.history.last_seq)
+
+
+def _tell_outcome(session: Session, askers: list[Asker], outcome: Envelope | errors.LumiLinkError) -> None:
+    session.answer(
+        askers, {asker.request_id: _answer_frame(outcome, session, asker.request_id) for asker in askers}
+    )
+
+
 def _answer_frame(outcome: Envelope | errors.LumiLinkError, session: Session, request_id: bytes) -> bytes:
     """The agent's answer as the client gets it: under the client's id, with our name of the session."""
     client_id = msgspec.Raw(request_id)
@@ -213,8 +260,11 @@ def _answer_frame(outcome: Envelope | errors.LumiLinkError, session: Session, re
         return compose.response(client_id, CANCELLED)
     if isinstance(outcome, errors.LumiLinkError):
         return compose.error_response(client_id, outcome)
-    frame = rewrite.with_id(outcome, client_id)
+    try:
+        frame = rewrite.with_id(outcome, client_id)
+    except errors.ParseError as error:  # nested so deep that it cannot be taken apart
+        return compose.error_response(client_id, errors.AgentProtocolError(error.detail))
     if outcome.kind is MessageKind.RESPONSE and session.agent_id.encode() in frame:
-        with contextlib.suppress(errors.InvalidParamsError):  # it is named elsewhere in the result
+        with contextlib.suppress(errors.ProtocolFault):  # it is named elsewhere in the result
             frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
     return frame

@@ -71,26 +71,32 @@ class Session:
         self._publish(Event(self.history.last_seq + 1, EventKind.UPDATE, frame))
 
     def ask(self, request: Envelope) -> None:
-        """A request of the agent. Files and terminals are asked of the client that prompted last."""
+        """A request of the agent. Files and terminals are asked of the client that prompted last.
+
+        Raises MailboxFullError where 256 of them are open.
+        """
         assert request.method is not None
         question_id = self.questions.next_id()
         message = rewrite.with_id(request, question_id)
         if request.session_id is not None:
             message = rewrite.with_session(message, self.agent_id, self.session_id)
-        self.questions.add(Question(question_id, request.raw_id, request.method, message))
-        audience = None if is_shared(request.method) else self._driver()
-        self._publish(Event(self.history.last_seq + 1, EventKind.QUESTION, message, audience))
+        asked = None if is_shared(request.method) else self._driver()
+        self.questions.add(Question(question_id, request.raw_id, request.method, message, asked))
+        self._publish(Event(self.history.last_seq + 1, EventKind.QUESTION, message, asked))
 
-    def withdraw(self, agent_id: bytes) -> None:
-        """The agent cancelled its own request: tell the clients that were asked."""
+    def withdraw(self, agent_id: bytes) -> bool:
+        """The agent cancelled its own request: tell the clients that were asked. False if there is none."""
         question = self.questions.withdraw(agent_id)
-        if question is not None:
-            self.show_unscoped(compose.notification("$/cancel_request", {"requestId": question.question_id}))
+        if question is None:
+            return False
+        message = compose.notification("$/cancel_request", {"requestId": question.question_id})
+        self._publish(Event(self.history.last_seq + 1, EventKind.QUESTION, message, question.asked))
+        return True
 
     # ------------------------------------------------------------------ to the clients
 
     def show_prompt(self, prompt: list[msgspec.Raw], by: int) -> None:
-        """What a client said, for the other clients and for those who load later."""
+        """What a client said, for the other clients and for those who load later; ``by`` prompts now."""
         for block in prompt:
             update = {"sessionUpdate": "user_message_chunk", "content": block}
             message = compose.notification("session/update", {"sessionId": self.session_id, "update": update})
@@ -99,11 +105,15 @@ class Session:
         self.driver = by
 
     def answer(self, askers: list[Asker], message_for: dict[bytes, bytes]) -> None:
-        """The outcome of a request, told to each that asked for it, after all that came before it."""
+        """The outcome of a request, told to each that asked for it, after all that came before it.
+
+        Who has left meanwhile is told nothing: its requests ended with its view.
+        """
         for asker in askers:
-            message = message_for[asker.request_id]
-            seq = self.history.last_seq + 1
-            self._publish(Event(seq, EventKind.ANSWER, message, asker.attachment, asker.request_id))
+            if asker.attachment in self.attachments:
+                message = message_for[asker.request_id]
+                seq = self.history.last_seq + 1
+                self._publish(Event(seq, EventKind.ANSWER, message, asker.attachment, asker.request_id))
 
     def notice(self, method: str, params: dict[str, object]) -> None:
         """A notification of ours to all that are attached now; not part of the conversation."""
@@ -121,14 +131,19 @@ class Session:
     def ask_again(self, attachment: Attachment) -> None:
         """Put every open question to a client that has just attached."""
         for question in self.questions.open():
-            if is_shared(question.method) or self._driver() == attachment.number:
+            if question.is_shared:
                 attachment.say(b"", question.message, self.history.last_seq)
+        self._hand_over()
 
     def detach(self, attachment: Attachment) -> None:
-        """Forget a client. What only it was asked stays open for the next that attaches."""
+        """Forget a client. What it alone was asked is asked of the driver that follows it, if any."""
         self.attachments.pop(attachment.number, None)
-        if self.driver == attachment.number:
-            self.driver = next(reversed(self.attachments), None)
+        self._hand_over()
+
+    def drop_gone(self) -> None:
+        """Detach whoever has left without a word."""
+        for attachment in [one for one in self.attachments.values() if one.gone]:
+            self.detach(attachment)
 
     def end_attachments(self, error: errors.LumiLinkError) -> None:
         """The session is over: tell every client why."""
@@ -166,18 +181,29 @@ class Session:
             self.driver = next(reversed(self.attachments), None)
         return self.driver
 
+    def _hand_over(self) -> None:
+        """Ask the driver what was asked of a client that is no longer there, or of nobody."""
+        number = self._driver()
+        if number is None:
+            return
+        for question in self.questions.open():
+            if not question.is_shared and question.asked not in self.attachments:
+                question.asked = number
+                self.attachments[number].say(b"", question.message, self.history.last_seq)
+
     def _note_title(self, frame: bytes) -> None:
         try:
             note = msgspec.json.decode(frame, type=_InfoNote)
         except msgspec.ValidationError:
             return
-        if note.params.update.session_update == "session_info_update":
-            self.title = note.params.update.title
+        update = note.params.update
+        if update.session_update == "session_info_update" and update.title is not msgspec.UNSET:
+            self.title = update.title
 
 
 class _InfoUpdate(msgspec.Struct):
     session_update: str = msgspec.field(name="sessionUpdate")
-    title: str | None = None
+    title: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class _InfoParams(msgspec.Struct):

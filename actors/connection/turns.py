@@ -13,11 +13,14 @@ MAX_WAITING = 16
 MAX_REMEMBERED = 128
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
-    """One ``session/prompt``. ``askers`` are told its outcome; ``call`` is its id at the agent."""
+    """One ``session/prompt``. ``askers`` are told its outcome; ``call`` is its id at the agent.
 
-    prompt: Envelope
+    ``prompt`` is let go once the turn is over: prompts carry images, and outcomes are remembered for long.
+    """
+
+    prompt: Envelope | None
     askers: list[Asker]
     prompt_id: str | None = None
     call: int | None = None
@@ -41,7 +44,10 @@ class Turns:
         return len(self._waiting)
 
     def join(self, prompt_id: str | None, asker: Asker) -> Turn | None:
-        """The turn that already bears ``prompt_id``, now also told to ``asker``; None if it is new."""
+        """The turn that already bears ``prompt_id``, now also told to ``asker``; None if it is new.
+
+        The last 128 prompts are remembered.
+        """
         turn = self._remembered.get(prompt_id) if prompt_id is not None else None
         if turn is not None and turn.outcome is None:
             turn.askers.append(asker)
@@ -64,6 +70,11 @@ class Turns:
     def finish(self, turn: Turn, outcome: Envelope | errors.LumiLinkError) -> Turn | None:
         """Note the end of a turn; returns the next one if ``turn`` was the running one."""
         turn.outcome = outcome
+        turn.prompt = None
+        never_ran = turn.call is None and not isinstance(outcome, Envelope | errors.RequestCancelledError)
+        if never_ran and turn.prompt_id is not None:
+            # The agent never saw it: a client that repeats it, as it was told to, shall not hear this again.
+            self._remembered.pop(turn.prompt_id, None)
         if turn is not self.running:
             return None
         self.running = self._waiting.popleft() if self._waiting else None
@@ -74,6 +85,13 @@ class Turns:
         dropped = list(self._waiting)
         self._waiting.clear()
         return dropped
+
+    def drop(self, asker: Asker) -> Turn | None:
+        """Take out the turn that waits for ``asker``; None if there is none."""
+        turn = next((turn for turn in self._waiting if asker in turn.askers), None)
+        if turn is not None:
+            self._waiting.remove(turn)
+        return turn
 
     def _remember(self, turn: Turn) -> None:
         if turn.prompt_id is None:

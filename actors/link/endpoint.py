@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 from actors import errors
-from actors.link.channel import Channel, LinkHandler
+from actors.link.channel import DEFAULT_TIMINGS, Channel, LinkTimings
+from actors.link.handler import LinkHandler
 
 CONNECT_LIMIT_S = 5.0
 
@@ -23,10 +24,13 @@ class LinkAddress:
 class LinkServer:
     """Accepts links and hands their frames to one handler."""
 
-    def __init__(self, name: str, secret: str, handler: LinkHandler) -> None:
+    def __init__(
+        self, name: str, secret: str, handler: LinkHandler, timings: LinkTimings = DEFAULT_TIMINGS
+    ) -> None:
         self._name = name
         self._secret = secret
         self._handler = handler
+        self._timings = timings
         self._server: asyncio.Server | None = None
         self.channels: WeakSet[Channel] = WeakSet()
 
@@ -38,7 +42,7 @@ class LinkServer:
         return LinkAddress(host, bound[1])
 
     def _accept(self) -> Channel:
-        channel = Channel("listener", self._name, self._secret, self._handler)
+        channel = Channel("listener", self._name, self._secret, self._handler, self._timings)
         self.channels.add(channel)
         return channel
 
@@ -50,17 +54,23 @@ class LinkServer:
             channel.close()
 
 
-async def connect(name: str, secret: str, address: LinkAddress, handler: LinkHandler) -> Channel:
+async def connect(
+    name: str, secret: str, address: LinkAddress, handler: LinkHandler, timings: LinkTimings = DEFAULT_TIMINGS
+) -> Channel:
     """Open a link. Raises LinkBrokenError if nobody answers there or the secrets differ."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_LIMIT_S):
             _, channel = await loop.create_connection(
-                lambda: Channel("caller", name, secret, handler), address.host, address.port
+                lambda: Channel("caller", name, secret, handler, timings), address.host, address.port
             )
     except (OSError, TimeoutError) as exc:
         raise errors.LinkBrokenError(
             f"no link to {address.host}:{address.port}: {type(exc).__name__}"
         ) from exc
-    await channel.wait_ready()
+    try:
+        await channel.wait_ready()
+    except BaseException:  # whoever stops waiting leaves a link that nobody owns
+        channel.abort()
+        raise
     return channel

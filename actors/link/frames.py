@@ -22,6 +22,7 @@ A *stream* is one attachment; its number is chosen by the replica and is unique 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 LINK_VERSION = 1
 
@@ -40,3 +41,19 @@ class FrameKind(IntEnum):
     FAIL = 8
     PING = 9
     PONG = 10
+
+
+LENGTHS: Final[dict[int, int]] = {
+    FrameKind.HELLO: 5,
+    FrameKind.DATA: 3,
+    FrameKind.ANSWER: 4,
+    FrameKind.OPEN: 4,
+    FrameKind.CLOSE: 4,
+    FrameKind.CREDIT: 4,
+    FrameKind.CALL: 4,
+    FrameKind.REPLY: 3,
+    FrameKind.FAIL: 5,
+    FrameKind.PING: 2,
+    FrameKind.PONG: 2,
+}
+"""How many elements a frame of each kind has, its kind included."""

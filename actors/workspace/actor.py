@@ -11,6 +11,7 @@ from actors.connection.messages import ConnectionSettings, OpenSession, SessionD
 from actors.kernel.actor import Actor
 from actors.kernel.identity import ActorId
 from actors.kernel.options import ActorOptions
+from actors.kernel.ref import ActorRef
 from actors.kernel.supervision import Directive
 
 
@@ -29,14 +30,20 @@ class WorkspaceActor(Actor):
         """Take an ``OpenSession``: each gets a connection actor of its own."""
         if not isinstance(message, OpenSession):
             raise errors.InternalError(f"a workspace actor takes no {type(message).__name__}")
-        child = self.context.spawn(
-            ActorId("connection", message.session_id),
+        try:
+            self._spawn(message.session_id).tell(message)
+        except errors.LumiLinkError as error:
+            self._directory.session_closed(message.session_id)
+            message.attachment.end(error)
+        return None
+
+    def _spawn(self, session_id: str) -> ActorRef:
+        return self.context.spawn(
+            ActorId("connection", session_id),
             lambda: ConnectionActor(self._settings, self._directory, self._installation, self._workspace_id),
             # The state of a connection that failed is lost with it: its clients are told, not misled.
             ActorOptions(on_failure=lambda _error: Directive.STOP),
         )
-        child.tell(message)
-        return None
 
     def may_passivate(self) -> bool:
         """Without connections there is nothing to keep."""

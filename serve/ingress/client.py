@@ -38,6 +38,9 @@ class Outlet(Protocol):
     def to_session(self, view: SessionView, message: bytes) -> None:
         """A message of a session; once the client has taken it, ``view.passed`` is due."""
 
+    def opened(self, view: SessionView, answer: bytes) -> None:
+        """The answer to the request that attached the client to a session."""
+
 
 class ClientConnection:
     """State of one connection: what was agreed, which requests are open, which sessions are watched."""
@@ -171,7 +174,7 @@ class ClientConnection:
         self._pending.pop(request_id, None)
         if request_id == view.opened_by:
             view.opened_by = b""
-            self._outlet.to_connection(message)
+            self._outlet.opened(view, message)
             view.passed(len(message))
         else:
             self._outlet.to_session(view, message)

@@ -119,6 +119,10 @@ class DirectOutlet:
         self._socket.write_text(message)
         view.passed(len(message))
 
+    def opened(self, view: SessionView, answer: bytes) -> None:
+        """The answer goes like any other: there is one stream for all."""
+        self.to_connection(answer)
+
     async def pump(self, send: Send) -> None:
         """Wait until the client has asked for too much without reading, and close the socket then."""
         await self._overflowed.wait()

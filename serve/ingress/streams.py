@@ -14,9 +14,11 @@ from collections.abc import AsyncIterator, Callable
 from starlette.responses import StreamingResponse
 
 from actors import errors
+from actors.protocol import compose
 from serve.ingress.links import SessionView
 
 MAX_WAITING = 4096
+ATTACHED = "_lumilink/session/attached"
 KEEPALIVE = b": keep-alive\n\n"
 
 
@@ -98,6 +100,16 @@ class StreamOutlet:
     def to_session(self, view: SessionView, message: bytes) -> None:
         """A message on a session's stream."""
         self.session(view.session_id).put(message, view)
+
+    def opened(self, view: SessionView, answer: bytes) -> None:
+        """The answer on the connection's stream, and the session's name if nothing there tells it.
+
+        Some clients open a session's stream when they are first told its name, and the answers to load
+        and resume have none.
+        """
+        self.connection.put(answer, None)
+        if not self.session(view.session_id).is_read and view.session_id.encode() not in answer:
+            self.connection.put(compose.notification(ATTACHED, {"sessionId": view.session_id}), None)
 
     def session(self, session_id: str) -> EventStream:
         """A session's stream, made when it is first needed."""

@@ -45,6 +45,10 @@ class _AsgiOutlet:
         self._queue.append((message, view))
         self._filled.set()
 
+    def opened(self, view: SessionView, answer: bytes) -> None:
+        """Queue the answer like any other: there is one stream for all."""
+        self.to_connection(answer)
+
     async def pump(self, send: Send) -> None:
         """Write until the socket ends or the client asks for too much without reading."""
         queue = self._queue

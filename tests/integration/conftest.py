@@ -13,9 +13,8 @@ from support.tidying import leave_tidy
 def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """The gateway; it must stop with 0 and leave nothing."""
     folder = tmp_path_factory.mktemp("gateway")
-    with GatewayProcess(
-        folder, scripted_agent_target(), ingress_replicas=2, cancel_grace_s=2.0, dashboard=False
-    ) as running:
+    settings = {"ingress_replicas": 2, "connection_idle_s": 3.0, "dashboard": False}
+    with GatewayProcess(folder, scripted_agent_target(), **settings) as running:
         yield running
 
 

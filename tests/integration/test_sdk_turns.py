@@ -79,8 +79,8 @@ async def test_a_cancelled_turn_ends_as_cancelled_and_the_next_one_runs(
     client = RecordingClient()
     async with sdk_connection(gateway, transport, client) as agent:
         session = await agent.new_session(cwd=str(workspace), mcp_servers=[])
-        endless = [acp.text_block("say 1\nwait")]
-        turn = asyncio.create_task(agent.prompt(session_id=session.session_id, prompt=endless))
+        endless = acp.text_block("say 1\nwait")
+        turn = asyncio.create_task(agent.prompt(session_id=session.session_id, prompt=[endless]))
         await client.until(lambda: client.said(session.session_id) == "1 ")
         await agent.cancel(session_id=session.session_id)
         assert (await turn).stop_reason == "cancelled"
@@ -128,9 +128,9 @@ async def test_two_sessions_on_one_connection_do_not_mix(
     async with sdk_connection(gateway, transport, client) as agent:
         folders = [Workspace(tmp_path / name) for name in ("one", "two")]
         ids = [(await agent.new_session(cwd=str(f), mcp_servers=[])).session_id for f in folders]
-        prompts = [[acp.text_block("say 30")], [acp.text_block("say 50")]]
         await asyncio.gather(
-            *(agent.prompt(session_id=named, prompt=text) for named, text in zip(ids, prompts, strict=True))
+            agent.prompt(session_id=ids[0], prompt=[acp.text_block("say 30")]),
+            agent.prompt(session_id=ids[1], prompt=[acp.text_block("say 50")]),
         )
         await client.until(
             lambda: client.said(ids[0]).endswith("30 ") and client.said(ids[1]).endswith("50 ")

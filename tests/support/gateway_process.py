@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +54,8 @@ class GatewayProcess:
 
     def __init__(self, folder: Path, target: str, **settings: object) -> None:
         self.folder = folder
+        # Ray makes sockets in it, and their paths must be short, so it cannot be in ``folder``.
+        self.temp = Path(tempfile.mkdtemp(prefix="gw-"))
         self.port = free_port()
         self.mark = process_census.new_mark()
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +109,8 @@ class GatewayProcess:
                 stdout=stdout,
                 stderr=stderr,
                 stdin=subprocess.DEVNULL,
-                env=os.environ | {process_census.MARK: self.mark},
+                cwd=self.folder,
+                env=os.environ | {process_census.MARK: self.mark, "TMPDIR": str(self.temp)},
                 start_new_session=True,
             )
 
@@ -123,15 +129,17 @@ class GatewayProcess:
 
         Raises GatewayError unless it ends in time, with 0, and nothing of it is left.
         """
+        run_dirs = self._run_dirs()
         if whole_group:
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
         code = self.wait()
-        left = self.left_after(LEAVE_DEADLINE_S)
+        left = self.left_after(LEAVE_DEADLINE_S) + [str(path) for path in run_dirs if path.exists()]
         if code != 0 or left:
             self.kill()
             raise GatewayError(f"ended with {code}, leaving {left}: {self.last_words()}")
+        shutil.rmtree(self.temp)
 
     def wait(self) -> int:
         """Wait for its end; returns the exit code."""
@@ -198,7 +206,12 @@ class GatewayProcess:
 
     def last_words(self) -> str:
         """The end of its standard error, and where its logs are, for the text of a failure."""
-        return f"logs in {self.folder}\n{self.said('stderr')[-_LAST_WORDS:]}"
+        return f"logs in {self.folder} and {self.temp}\n{self.said('stderr')[-_LAST_WORDS:]}"
+
+    def _run_dirs(self) -> list[Path]:
+        """Where its sockets are: the folder that HAProxy was told to take its settings from."""
+        said = [" ".join(process.cmdline()) for process in process_census.titled(self.mark, "/bin/haproxy")]
+        return [Path(found) for text in said for found in re.findall(r"/\S*/lumilink-[^/]+", text)]
 
     def _log(self, stream: str) -> Path:
         return self.folder / f"{stream}.log"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import httpx
@@ -20,37 +20,64 @@ ON_SESSION: Final = frozenset(
 )
 
 
+class UnexpectedStatusError(Exception):
+    """A request was not taken; the text is what the gateway said instead."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__(f"{answer.request.method}: {answer.status_code} {answer.text}")
+
+
 class HttpPeer(Peer):
-    """One connection: POSTs, and streams that are open for as long as it is."""
+    """One connection: POSTs, and streams that are open for as long as it is.
+
+    ``heard`` is what came on each stream; None names the connection's.
+    """
 
     def __init__(self, url: str, client: httpx.AsyncClient) -> None:
         super().__init__()
         self.url = url
         self.client = client
         self.connection_id = ""
+        self.heard: dict[str | None, list[Json]] = {}
         self.keepalives = 0
         self._streams: dict[str | None, asyncio.Task[None]] = {}
 
+    @property
+    def home(self) -> str:
+        """The replica that holds the connection."""
+        return self.connection_id.rpartition(".")[2]
+
     async def begin(self, **client_capabilities: object) -> Json:
-        """``initialize``, answered within its POST; opens the connection's stream."""
-        answer = await self.post(request(0, "initialize", initialize(**client_capabilities)))
-        assert answer.status_code == 200, answer.text
-        self.connection_id = answer.headers[CONNECTION_ID]
+        """``initialize``; opens the connection's stream."""
+        result = await self.begin_unread(**client_capabilities)
         await self.open_stream()
+        return result
+
+    async def begin_unread(self, **client_capabilities: object) -> Json:
+        """``initialize``, answered within its POST; leaves the connection's stream alone."""
+        answer = await self.post(request(0, "initialize", initialize(**client_capabilities)))
+        if answer.status_code != 200:
+            raise UnexpectedStatusError(answer)
+        self.connection_id = answer.headers[CONNECTION_ID]
         result: Json = answer.json()["result"]
         return result
 
     async def new_session(self, cwd: object) -> str:
         """``session/new``; opens the session's stream."""
-        session_id = await super().new_session(cwd)
+        session_id = await self.new_unread_session(cwd)
         await self.open_stream(session_id)
         return session_id
+
+    async def new_unread_session(self, cwd: object) -> str:
+        """``session/new``; leaves the session's stream alone."""
+        return await super().new_session(cwd)
 
     async def send(self, message: Json) -> None:
         """POST a message with the headers that it needs; it must be taken."""
         named = (message.get("params") or {}).get("sessionId")
         answer = await self.post(message, named if message.get("method") in ON_SESSION else None)
-        assert answer.status_code == 202, f"{answer.status_code}: {answer.text}"
+        if answer.status_code != 202:
+            raise UnexpectedStatusError(answer)
 
     async def post(self, message: object, session_id: str | None = None) -> httpx.Response:
         """POST anything."""
@@ -78,6 +105,10 @@ class HttpPeer(Peer):
         """Stop reading a stream, as a client that lost its network does."""
         self._streams[session_id].cancel()
 
+    def stream(self, session_id: str | None = None) -> asyncio.Task[None]:
+        """The reading of a stream; it is done when the gateway has ended the stream."""
+        return self._streams[session_id]
+
     async def stream_ended(self, session_id: str | None = None) -> None:
         """Wait until the gateway has ended a stream."""
         async with asyncio.timeout(DEADLINE_S):
@@ -93,12 +124,15 @@ class HttpPeer(Peer):
         headers = {**self.headers(session_id), "Accept": "text/event-stream"}
         async with self.client.stream("GET", self.url, headers=headers) as answer:
             if answer.status_code != 200:
-                opened.set_exception(AssertionError(f"GET: {answer.status_code}"))
+                await answer.aread()
+                opened.set_exception(UnexpectedStatusError(answer))
                 return
             opened.set_result(None)
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):
-                    await self.keep(json.loads(line.removeprefix("data:")))
+                    message = json.loads(line.removeprefix("data:"))
+                    self.heard.setdefault(session_id, []).append(message)
+                    await self.keep(message)
                 elif line.startswith(":"):
                     self.keepalives += 1
 
@@ -124,3 +158,15 @@ async def begun_http_peer(url: str, *, fresh_connections: bool = False) -> Async
     async with http_peer(url, fresh_connections=fresh_connections) as peer:
         await peer.begin()
         yield peer
+
+
+async def replicas_reached(url: str) -> set[str]:
+    """The replicas that hold the connections of eight clients which come now and stay a while."""
+    async with AsyncExitStack() as stack:
+        peers = [
+            await stack.enter_async_context(begun_http_peer(url, fresh_connections=True)) for _ in range(8)
+        ]
+        homes = {peer.home for peer in peers}
+        for peer in peers:
+            await peer.delete()
+    return homes

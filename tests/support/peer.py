@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
-from support.messages import Json, chosen, initialize, notification, prompt, request
+from support.messages import Json, chosen, initialize, notification, prompt, request, texts
 
 DEADLINE_S: Final = 30.0
 """How long anything is waited for: long, because a busy machine proves nothing."""
@@ -90,6 +90,15 @@ class Peer(ABC):
                 if len(found) >= count:
                     return found[:count]
                 await self._arrived.wait()
+
+    async def hears(self, session_id: str, text: str, within_s: float = DEADLINE_S) -> None:
+        """Wait until the agent has said a text in a session."""
+        await self.first(lambda message: texts([message], session_id) == [text], within_s)
+
+    async def told(self, method: str, count: int = 1) -> list[Json]:
+        """The params of the first ``count`` notifications of a method."""
+        found = await self.several(lambda message: message.get("method") == method, count)
+        return [message["params"] for message in found]
 
     async def question(self, session_id: str, method: str = "session/request_permission") -> Json:
         """The first request of the agent in a session."""

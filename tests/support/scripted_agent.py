@@ -9,16 +9,19 @@ is the example agent. A prompt's text is a script, one step a line::
     read PATH        ask the client for a file; say its text, or the error's code
     garbage          write a line that is no JSON
     half             write half a message, without its end
+    spawn            start a process that would outlive the agent
     exit CODE        end the process
     wait             until the turn is cancelled
     hang             for ever, whatever the client says
 
-It needs the standard library alone, so that hundreds of it fit on a small machine.
+It answers every method that it does not know with an error, but ``_test/never_answered`` not at all. It
+needs the standard library alone, so that hundreds of it fit on a small machine.
 """
 
 import itertools
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -96,7 +99,7 @@ class Agent:
             self.cancelled[params["sessionId"]].set()
         elif method == "session/set_mode":
             self.send(id=message["id"], result={})
-        elif "id" in message:
+        elif "id" in message and method != "_test/never_answered":
             self.send(id=message["id"], error={"code": -32601, "message": f"no method {method}"})
 
     def new_session(self, request_id: object) -> None:
@@ -161,6 +164,9 @@ class Turn:
     def half(self) -> None:
         self.agent.write('{"jsonrpc":"2.0","method":"session/upd')
 
+    def spawn(self) -> None:
+        subprocess.Popen(["sleep", "600"])
+
     def exit(self, code: str) -> None:
         sys.stderr.write("the agent was told to go\n")
         sys.stderr.flush()
@@ -181,6 +187,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "read": Turn.read,
     "garbage": Turn.garbage,
     "half": Turn.half,
+    "spawn": Turn.spawn,
     "exit": Turn.exit,
     "wait": Turn.wait,
     "hang": Turn.hang,

@@ -15,11 +15,12 @@ from support.peer import DEADLINE_S, Peer
 
 
 class WebSocketPeer(Peer):
-    """One socket. It reads all the time, unless it is told to pause."""
+    """One socket. It reads all the time, unless it is told to pause; ``raw`` is what it read, undecoded."""
 
     def __init__(self, socket: ClientConnection) -> None:
         super().__init__()
         self.socket = socket
+        self.raw: list[str] = []
         self.ended = asyncio.Event()
         self._reads = asyncio.Event()
         self._reads.set()
@@ -59,7 +60,8 @@ class WebSocketPeer(Peer):
         try:
             while True:
                 await self._reads.wait()
-                text = await self.socket.recv()
+                text = await self.socket.recv(decode=True)
+                self.raw.append(text)
                 await self.keep(json.loads(text))
         except ConnectionClosed:
             self.ended.set()

@@ -1,0 +1,164 @@
+"""Making sessions: ``session/new`` and ``session/fork``, from the request to its answer.
+
+Both wait for the agent, for seconds, so they run as tasks of the connection actor. However they end, the
+client is told, and the place of the session is given back if there is none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+
+from actors import errors
+from actors.connection.attachment import Attachment
+from actors.connection.messages import ConnectionSettings, ForkSession, OpenSession, SessionDirectory
+from actors.connection.port import AgentPort
+from actors.connection.session import Session
+from actors.connection.table import SessionTable
+from actors.protocol import rewrite
+from actors.protocol.envelope import Envelope, MessageKind, parse, result_of, result_raw
+from actors.protocol.models import NewSessionResult
+
+log = logging.getLogger("lumilink.connection")
+
+MAX_EARLY = 1024
+MAX_EARLY_BYTES = 4 * 1024 * 1024
+
+
+class Opening:
+    """Opens sessions on one connection.
+
+    What the agent says of a session before it has told us the session's name waits here, and is handed to
+    ``show`` once the session is there, or is not going to be.
+    """
+
+    def __init__(
+        self,
+        port: AgentPort,
+        table: SessionTable,
+        directory: SessionDirectory,
+        show: Callable[[Envelope], None],
+        *,
+        settings: ConnectionSettings,
+        installation: str,
+        workspace_id: str,
+    ) -> None:
+        self._port = port
+        self._table = table
+        self._directory = directory
+        self._show = show
+        self._settings = settings
+        self._installation = installation
+        self._workspace_id = workspace_id
+        self._under_way = 0
+        self._early: list[Envelope] = []
+        self._early_bytes = 0
+        self._lost = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether any session is being made."""
+        return self._under_way > 0
+
+    async def open(self, request: OpenSession) -> bool:
+        """Dial the agent and start its session; false if that came to nothing."""
+        return await self._attempt(request.session_id, request.attachment, self._open(request))
+
+    async def fork(self, request: ForkSession) -> bool:
+        """Let the agent make a second session out of one; false if that came to nothing."""
+        return await self._attempt(request.new_session_id, request.attachment, self._fork(request))
+
+    def hold(self, message: Envelope) -> bool:
+        """Keep a message for a session that is not there yet; false if none is being made.
+
+        Where too much would be kept, the sessions that are being made fail: they would have a gap.
+        """
+        if not self._under_way:
+            return False
+        self._early_bytes += len(message.frame)
+        if len(self._early) >= MAX_EARLY or self._early_bytes > MAX_EARLY_BYTES:
+            self._lost = True
+            return message.kind is not MessageKind.REQUEST
+        self._early.append(message)
+        return True
+
+    # ------------------------------------------------------------------ within
+
+    async def _attempt(
+        self, session_id: str, attachment: Attachment, work: Coroutine[object, object, None]
+    ) -> bool:
+        """Whatever ends the attempt, be it the actor's end: the client and the directory are told."""
+        self._under_way += 1
+        succeeded = False
+        failure: errors.LumiLinkError = errors.ActorStoppedError(
+            "the session's actor ended before it was open"
+        )
+        try:
+            await work
+            succeeded = True
+        except errors.LumiLinkError as error:
+            log.info("session of workspace %s not opened: %s", self._workspace_id, error)
+            failure = error
+        finally:
+            self._under_way -= 1
+            if not succeeded:
+                self._directory.session_closed(session_id)
+                attachment.end(failure)
+            self._release()
+        return succeeded
+
+    async def _open(self, request: OpenSession) -> None:
+        await self._port.open(request.cwd, request.client_initialize)
+        answer = await self._port.call_forwarded(request.request, self._settings.agent_start_timeout_s)
+        self._opened(request.session_id, request.attachment, request.request, answer, request.cwd)
+
+    async def _fork(self, request: ForkSession) -> None:
+        source = self._table.get(request.session_id)
+        if source is None:
+            raise errors.SessionNotFoundError(f"no session {request.session_id}")
+        if not self._port.offers("sessionCapabilities", "fork"):
+            raise errors.AgentCapabilityError("this agent cannot fork sessions")
+        frame = rewrite.with_session(request.request.frame, source.session_id, source.agent_id)
+        answer = await self._port.call_forwarded(parse(frame), self._settings.agent_start_timeout_s)
+        self._opened(request.new_session_id, request.attachment, request.request, answer, source.cwd)
+
+    def _opened(
+        self, session_id: str, attachment: Attachment, request: Envelope, answer: Envelope, cwd: str
+    ) -> None:
+        frame = rewrite.with_id(answer, request.echo_id)
+        if answer.kind is MessageKind.ERROR:
+            attachment.say_now(request.raw_id, frame)
+            raise errors.SessionClosedError(f"the agent refused {request.method}")
+        if attachment.gone:
+            raise errors.SessionClosedError("the client left before its session was ready")
+        if self._lost:
+            raise errors.AgentProtocolError("the agent said too much of a session before it named it")
+        session = self._session(session_id, answer, cwd)
+        frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
+        about = {"workspaceId": session.workspace_id, **self._port.agreement}
+        frame = rewrite.with_meta(frame, about, part="result")
+        self._table.add(session)
+        # Only the answer tells the client the session's id, so nothing of the session is shown before it.
+        attachment.say_now(request.raw_id, frame)
+        session.attach(attachment, 0)
+
+    def _session(self, session_id: str, answer: Envelope, cwd: str) -> Session:
+        return Session(
+            session_id,
+            result_of(answer, NewSessionResult).session_id,
+            installation=self._installation,
+            workspace_id=self._workspace_id,
+            cwd=cwd,
+            setup=result_raw(answer),
+            history_bytes=self._settings.history_bytes,
+        )
+
+    def _release(self) -> None:
+        """Show what waited; what is still not anyone's is held again or refused, by ``show``."""
+        early, self._early, self._early_bytes = self._early, [], 0
+        self._lost = self._lost and self.is_under_way
+        for message in early:
+            try:
+                self._show(message)
+            except errors.LumiLinkError as error:
+                log.warning("an early message of workspace %s is lost: %s", self._workspace_id, error)

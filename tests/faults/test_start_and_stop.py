@@ -1,0 +1,81 @@
+"""How a gateway ends: asked to, asked to while it starts, or killed. Nothing of it may be left."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import process_census
+from support.gateway_process import GatewayProcess, scripted_agent_target
+from support.peer import RefusedError
+from support.waiting import becomes_true
+from support.websocket_peer import WebSocketPeer, begun_peer
+from support.workspace import Workspace
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.faults,
+    pytest.mark.timeout(240),
+]
+
+START_S = 60.0
+
+
+@pytest.fixture
+def new_gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A gateway that is not started yet; whatever happens, nothing of it outlives the test."""
+    made = GatewayProcess(tmp_path / "gateway", scripted_agent_target(), dashboard=False)
+    yield made
+    made.kill()
+
+
+async def start_turn(peer: WebSocketPeer, workspace: Workspace) -> int:
+    """A turn that is running, and will not end by itself."""
+    session_id = await peer.new_session(workspace)
+    turn = await peer.start_prompt(session_id, "spawn\nsay 1\nhang")
+    await peer.hears(session_id, "1 ")
+    return turn
+
+
+async def test_ctrl_c_ends_a_gateway_in_order_and_its_clients_are_told(
+    new_gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    new_gateway.start()
+    await asyncio.to_thread(new_gateway.wait_until_ready)
+    async with begun_peer(new_gateway.acp_over_websocket) as peer:
+        turn = await start_turn(peer, workspace)
+        # A terminal signals the whole group: Ray's processes get it as well.
+        stopping = asyncio.to_thread(new_gateway.stop, signal.SIGINT, whole_group=True)
+        task = asyncio.create_task(stopping)
+        with pytest.raises(RefusedError) as ended:
+            await peer.result_of(turn)
+        assert ended.value.data["code"] == "session-closed"
+        await peer.close_code()
+        await task
+    assert new_gateway.process.returncode == 0
+
+
+@pytest.mark.parametrize("moment", ["gcs_server", "raylet", "ray::WorkerShell", "ray::ServeReplica"])
+async def test_ctrl_c_while_it_starts_leaves_nothing(new_gateway: GatewayProcess, moment: str) -> None:
+    new_gateway.start()
+    started = await becomes_true(lambda: bool(process_census.titled(new_gateway.mark, moment)), START_S)
+    assert started, new_gateway.last_words()
+    await asyncio.to_thread(new_gateway.stop, signal.SIGINT, whole_group=True)
+    assert "Traceback" not in new_gateway.said("stderr")
+
+
+async def test_a_killed_gateway_takes_all_its_processes_and_agents_along(
+    new_gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    new_gateway.start()
+    await asyncio.to_thread(new_gateway.wait_until_ready)
+    async with begun_peer(new_gateway.acp_over_websocket) as peer:
+        await start_turn(peer, workspace)
+        assert len(new_gateway.processes()) > 10
+        new_gateway.process.kill()
+        new_gateway.process.wait()
+        assert await asyncio.to_thread(new_gateway.left_after, 30.0) == []
+        await peer.close_code()

@@ -1,0 +1,319 @@
+"""What a connection actor has to do with, in memory: an agent, clients, the worker's directory."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+from actors import errors
+from actors.agents.link import AgentLink, AgentListener, DialOptions, LinkClosed
+from actors.agents.target import AgentTarget
+from actors.connection.actor import ConnectionActor
+from actors.connection.attachment import Attachment
+from actors.connection.messages import (
+    AttachMode,
+    AttachSession,
+    ClientFrame,
+    ConnectionSettings,
+    Credit,
+    Detach,
+    ForkSession,
+    OpenSession,
+)
+from actors.kernel import ActorId, ActorOptions, ActorRef, ActorSystem, Directive
+from actors.link.channel import Channel
+from actors.protocol.envelope import parse
+
+Json = dict[str, object]
+
+SESSION = "ses_1"
+SETTINGS = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
+NOTHING_YET = object()
+
+
+async def settle() -> None:
+    """Let everything that can happen without time passing happen."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+def text(message: object) -> bytes:
+    return message if isinstance(message, bytes) else json.dumps(message, separators=(",", ":")).encode()
+
+
+class FakeAgent:
+    """An agent and the link to it. ``replies`` maps a method to its result, an error, or NOTHING_YET."""
+
+    def __init__(self) -> None:
+        self.heard: list[Json] = []
+        self.replies: dict[str, object] = {
+            "initialize": {"protocolVersion": 1, "agentCapabilities": {}},
+            "session/new": {"sessionId": "agent-1", "modes": {"currentModeId": "code"}},
+        }
+        self.on_dial: Callable[[], None] = lambda: None
+        self.dials = 0
+        self.reading = True
+        self.closed = False
+        self.full = False
+        self.listener: AgentListener | None = None
+
+    async def dial(self, target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
+        self.dials += 1
+        self.listener = listener
+        self.on_dial()
+        return cast("AgentLink", self)
+
+    def send(self, frame: bytes) -> None:
+        if self.full:
+            raise errors.MailboxFullError("the agent does not read")
+        message = json.loads(frame)
+        self.heard.append(message)
+        reply = self.replies.get(str(message.get("method")), NOTHING_YET)
+        if "id" in message and "method" in message and reply is not NOTHING_YET:
+            kind = "error" if isinstance(reply, dict) and "code" in reply else "result"
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self.say, {"jsonrpc": "2.0", "id": message["id"], kind: reply})
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    async def close(self) -> None:
+        self.closed = True
+
+    # ------------------------------------------------------------------ what a test makes it do
+
+    def say(self, message: object) -> None:
+        assert self.listener is not None
+        self.listener.agent_frame(text(message))
+
+    def update(self, chunk: object, session: str = "agent-1") -> None:
+        update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": chunk}}
+        params = {"sessionId": session, "update": update}
+        self.say({"jsonrpc": "2.0", "method": "session/update", "params": params})
+
+    def ask(self, id_text: str, method: str, session: str | None = "agent-1", **params: object) -> None:
+        named = params if session is None else {"sessionId": session, **params}
+        self.say(
+            f'{{"jsonrpc":"2.0","id":{id_text},"method":"{method}","params":{json.dumps(named)}}}'.encode()
+        )
+
+    def answer(self, method: str, result: object) -> None:
+        """Answer the newest request of this method."""
+        self.say({"jsonrpc": "2.0", "id": self.requests(method)[-1]["id"], "result": result})
+
+    def die(self, reason: str = "the agent exited with code 1") -> None:
+        assert self.listener is not None
+        self.listener.agent_closed(LinkClosed(reason, clean=False))
+
+    def requests(self, method: str) -> list[Json]:
+        return [message for message in self.heard if message.get("method") == method]
+
+    def answers(self) -> list[Json]:
+        return [message for message in self.heard if "method" not in message]
+
+
+class FakeChannel:
+    """The replica's end: ``frames`` are (kind, stream, request id, message or error)."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[str, int, bytes, object]] = []
+        self.congested = False
+
+    def send_data(self, stream: int, message: bytes) -> None:
+        self.frames.append(("data", stream, b"", message))
+
+    def send_answer(self, stream: int, request_id: bytes, message: bytes) -> None:
+        self.frames.append(("answer", stream, request_id, message))
+
+    def send_close(self, stream: int, error: errors.LumiLinkError) -> None:
+        self.frames.append(("close", stream, b"", error))
+
+
+class Client:
+    """One client's view of one session."""
+
+    def __init__(self, world: "World", session_id: str = SESSION) -> None:
+        self.world = world
+        self.session_id = session_id
+        self.channel = FakeChannel()
+        self.attachment = Attachment(cast("Channel", self.channel), 1, "client", self._end)
+        self._credited = 0
+
+    def _end(self, attachment: Attachment) -> None:
+        with contextlib.suppress(errors.ActorStoppedError):
+            self.world.connection.tell(Detach(self.session_id, attachment))
+
+    # ------------------------------------------------------------------ what it says
+
+    async def open(self, id_text: str = "1", cwd: str = "/w") -> "Client":
+        request = self._request(id_text, "session/new", {"cwd": cwd, "mcpServers": []})
+        initialize = b'{"protocolVersion":1,"clientCapabilities":{"fs":{"readTextFile":true}}}'
+        self.world.connection.tell(
+            OpenSession(self.session_id, self.attachment, parse(request), initialize, cwd)
+        )
+        await settle()
+        return self
+
+    async def attach(
+        self, mode: AttachMode = AttachMode.LOAD, id_text: str = "1", after: int = 0
+    ) -> "Client":
+        request = parse(self._request(id_text, mode.value, {"sessionId": self.session_id}))
+        self.world.connection.tell(AttachSession(self.session_id, self.attachment, request, mode, after))
+        await settle()
+        return self
+
+    async def fork(self, source: str, id_text: str = "1") -> "Client":
+        request = parse(self._request(id_text, "session/fork", {"sessionId": source, "cwd": "/w"}))
+        self.world.connection.tell(ForkSession(source, self.session_id, self.attachment, request))
+        await settle()
+        return self
+
+    async def send(self, frame: object) -> None:
+        self.world.connection.tell(ClientFrame(self.session_id, self.attachment, text(frame)))
+        await settle()
+
+    async def request(self, id_text: str, method: str, **params: object) -> None:
+        await self.send(self._request(id_text, method, {"sessionId": self.session_id, **params}))
+
+    async def prompt(self, id_text: str, words: str = "hello", prompt_id: str | None = None) -> None:
+        params: Json = {"prompt": [{"type": "text", "text": words}]}
+        if prompt_id is not None:
+            params["_meta"] = {"lumilink": {"promptId": prompt_id}}
+        await self.request(id_text, "session/prompt", **params)
+
+    async def notify(self, method: str, **params: object) -> None:
+        await self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    async def cancel(self) -> None:
+        await self.notify("session/cancel", sessionId=self.session_id)
+
+    async def answer(self, question_id: object, result: object) -> None:
+        await self.send({"jsonrpc": "2.0", "id": question_id, "result": result})
+
+    async def leave(self) -> None:
+        """Its socket is gone: what the worker does at a CLOSE frame."""
+        self.attachment.leave()
+        self.world.connection.tell(Detach(self.session_id, self.attachment))
+        await settle()
+
+    async def credit(self) -> int:
+        """Take all that was sent since the last time; returns how many frames that were."""
+        new = [frame for frame in self.channel.frames[self._credited :] if frame[0] != "close"]
+        self._credited = len(self.channel.frames)
+        size = sum(len(cast("bytes", frame[3])) for frame in new)
+        self.world.connection.tell(Credit(self.session_id, self.attachment, len(new), size))
+        await settle()
+        return len(new)
+
+    @staticmethod
+    def _request(id_text: str, method: str, params: Json) -> bytes:
+        return (
+            f'{{"jsonrpc":"2.0","id":{id_text},"method":"{method}","params":{json.dumps(params)}}}'.encode()
+        )
+
+    # ------------------------------------------------------------------ what it was told
+
+    def forget(self) -> None:
+        """Begin anew to note what it is told."""
+        self.channel.frames.clear()
+        self._credited = 0
+
+    def messages(self) -> list[Json]:
+        return [json.loads(cast("bytes", frame[3])) for frame in self.channel.frames if frame[0] != "close"]
+
+    def told(self, method: str) -> list[Json]:
+        """The params of its notifications and requests of this method."""
+        return [cast("Json", m["params"]) for m in self.messages() if m.get("method") == method]
+
+    def story(self) -> list[str]:
+        """In order: the texts of updates, ``?method`` of questions, ``=id`` of answers, other methods."""
+        return [_brief(message) for message in self.messages()]
+
+    def reply(self, id_text: str) -> Json:
+        """The one answer to a request."""
+        found = [
+            json.loads(cast("bytes", frame[3]))
+            for frame in self.channel.frames
+            if frame[0] == "answer" and frame[2] == id_text.encode()
+        ]
+        assert len(found) == 1, f"{len(found)} answers to {id_text}: {self.channel.frames}"
+        return found[0]
+
+    def closed_by(self) -> object:
+        """The error that its view ended with; None while it is there."""
+        closes = [frame[3] for frame in self.channel.frames if frame[0] == "close"]
+        assert len(closes) <= 1, "a view ends once"
+        return closes[0] if closes else None
+
+    def questions(self) -> list[Json]:
+        return [m for m in self.messages() if "method" in m and "id" in m]
+
+
+def _brief(message: Json) -> str:
+    if "method" not in message:
+        return f"={message['id']}"
+    if "id" in message:
+        return f"?{message['method']}"
+    if message["method"] == "session/update":
+        update = cast("dict[str, dict[str, str]]", cast("Json", message["params"])["update"])
+        return update["content"]["text"]
+    return str(message["method"])
+
+
+class World:
+    """A system with one connection actor, and the directory of its worker."""
+
+    def __init__(self, agent: FakeAgent) -> None:
+        self.agent = agent
+        self.escalated: list[BaseException] = []
+        self.system = ActorSystem(on_escalation=self.escalated.append, chance=lambda: 0.0)
+        self.opened: dict[str, ActorRef] = {}
+        self.given_back: list[str] = []
+        self._connection: ActorRef | None = None
+        self.settings = SETTINGS
+
+    def set(self, **settings: float) -> None:
+        """Other settings for the connection; before its first use."""
+        assert self._connection is None
+        self.settings = replace(self.settings, **settings)  # type: ignore[arg-type] # numbers all
+
+    @property
+    def connection(self) -> ActorRef:
+        if self._connection is None:
+            self._connection = self.system.spawn(
+                ActorId("connection", SESSION),
+                lambda: ConnectionActor(self.settings, self, "inst", "ws_1"),
+                ActorOptions(on_failure=lambda _error: Directive.STOP),
+            )
+        return self._connection
+
+    def client(self, session_id: str = SESSION) -> Client:
+        return Client(self, session_id)
+
+    async def opened_client(self) -> Client:
+        """A client with a session, which has taken the answer; that is left out of what it was told."""
+        client = await self.client().open()
+        assert "result" in client.reply("1")
+        await client.credit()
+        client.forget()
+        return client
+
+    def session_opened(self, session_id: str, holder: ActorRef) -> None:
+        assert session_id not in self.opened
+        self.opened[session_id] = holder
+
+    def session_closed(self, session_id: str) -> None:
+        self.given_back.append(session_id)
+
+    def is_stopped(self) -> bool:
+        return self.system.find(ActorId("connection", SESSION)) is None
+
+    async def end(self) -> None:
+        await self.system.stop(10.0)
+        assert self.escalated == []
+        assert self.system.statistics().tasks == 0

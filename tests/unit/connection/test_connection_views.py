@@ -1,0 +1,340 @@
+"""Clients that come and go: load, resume, attach by cursor, close, and the time after the last one left."""
+
+import asyncio
+from typing import cast
+
+import pytest
+from session_world import SESSION, Client, FakeAgent, World, settle
+
+from actors import errors
+from actors.connection.actor import IDLE_CHECK_S
+from actors.connection.attachment import MAX_PRIVATE, WINDOW_FRAMES
+from actors.connection.messages import AttachMode, DescribeSessions, SessionSummary
+
+
+def about(client: Client, id_text: str = "1") -> dict[str, object]:
+    """``_meta.lumilink`` of the answer to an attach."""
+    result = cast("dict[str, object]", client.reply(id_text)["result"])
+    if "_meta" not in result:
+        return result
+    return cast("dict[str, dict[str, object]]", result["_meta"])["lumilink"]
+
+
+async def conversation(world: World, agent: FakeAgent) -> Client:
+    client = await world.opened_client()
+    await client.prompt("2", "hello")
+    agent.update("one")
+    agent.update("two")
+    agent.answer("session/prompt", {"stopReason": "end_turn"})
+    await settle()
+    return client
+
+
+async def test_load_replays_the_conversation_and_then_answers(world: World, agent: FakeAgent):
+    await conversation(world, agent)
+    heard = len(agent.heard)
+    two = await world.client().attach()
+
+    assert two.story() == ["hello", "one", "two", "=1"]
+    result = cast("dict[str, object]", two.reply("1")["result"])
+    assert result["modes"] == {"currentModeId": "code"}
+    assert "sessionId" not in result
+    assert about(two) == {"seq": 4, "firstSeq": 1, "reset": False, "workspaceId": "ws_1"}
+    assert len(agent.heard) == heard, "the agent is not bothered"
+
+
+async def test_resume_replays_nothing(world: World, agent: FakeAgent):
+    await conversation(world, agent)
+    two = await world.client().attach(AttachMode.RESUME)
+    agent.update("three")
+    await settle()
+
+    assert two.story() == ["=1", "three"]
+
+
+async def test_a_cursor_gets_exactly_what_came_after_it(world: World, agent: FakeAgent):
+    await conversation(world, agent)
+    two = await world.client().attach(AttachMode.CURSOR, after=2)
+    agent.update("three")
+    await settle()
+
+    assert two.story() == ["two", "=1", "three"]
+    assert about(two)["seq"] == 4
+
+
+@pytest.mark.parametrize("after", [-1, 5, 2**70])
+async def test_a_cursor_that_cannot_be_is_refused(world: World, agent: FakeAgent, after: int):
+    await conversation(world, agent)
+    two = await world.client().attach(AttachMode.CURSOR, after=after)
+
+    assert isinstance(two.closed_by(), errors.InvalidParamsError)
+    assert two.messages() == []
+
+
+async def test_a_client_is_told_where_the_beginning_is_gone(world: World, agent: FakeAgent):
+    world.set(history_bytes=1000)
+    await world.opened_client()
+    for number in range(50):
+        agent.update(f"{number}")
+    await settle()
+    two = await world.client().attach()
+
+    first = cast("int", about(two)["firstSeq"])
+    assert about(two)["reset"] is True
+    assert two.story() == [str(number) for number in range(first - 1, 50)] + ["=1"]
+    three = await world.client().attach(AttachMode.CURSOR, after=first - 1)
+    assert about(three)["reset"] is False
+
+
+async def test_everyone_sees_the_same_in_the_same_order(world: World, agent: FakeAgent):
+    one = await world.opened_client()
+    others = [await world.client().attach() for _ in range(3)]
+    for number in range(20):
+        agent.update(str(number))
+    await settle()
+
+    for client in (one, *others):
+        assert [word for word in client.story() if word != "=1"] == [str(number) for number in range(20)]
+
+
+async def test_a_client_that_is_slow_holds_up_nobody(world: World, agent: FakeAgent):
+    slow = await world.opened_client()
+    quick = await world.client().attach()
+    total = 3 * WINDOW_FRAMES
+    for number in range(total):
+        agent.update(str(number))
+        if number % 100 == 0:
+            await settle()
+            await quick.credit()
+    await settle()
+    while await quick.credit():
+        pass
+    assert len(quick.story()) == total + 1
+    assert len(slow.story()) == WINDOW_FRAMES
+    while await slow.credit():
+        pass
+
+    assert slow.story() == [str(number) for number in range(total)]
+
+
+async def test_a_client_that_never_reads_ends_alone(world: World, agent: FakeAgent):
+    world.set(history_bytes=2000)
+    stalled = await world.opened_client()
+    quick = await world.client().attach()
+    for number in range(2 * WINDOW_FRAMES):
+        agent.update(str(number))
+        if number % 100 == 0:
+            await settle()
+            await quick.credit()
+    await settle()
+    await quick.credit()
+    await stalled.credit()
+    summary = await _summary(world)
+
+    assert isinstance(stalled.closed_by(), errors.SlowConsumerError)
+    assert quick.closed_by() is None
+    assert summary.attachments == 1, "the view is really gone"
+
+
+async def test_a_client_that_asks_without_reading_ends_alone(world: World, agent: FakeAgent):
+    greedy = await world.opened_client()
+    other = await world.client().attach()
+    for number in range(WINDOW_FRAMES + MAX_PRIVATE + 1):
+        await greedy.send({"jsonrpc": "2.0", "id": number, "method": "session/prompt", "params": {}})
+
+    assert isinstance(greedy.closed_by(), errors.SlowConsumerError)
+    assert (await _summary(world)).attachments == 1
+    assert other.closed_by() is None
+
+
+async def test_a_view_of_a_session_that_is_not_there_is_refused(world: World, agent: FakeAgent):
+    await world.opened_client()
+    lost = await world.client("ses_9").attach()
+
+    assert isinstance(lost.closed_by(), errors.SessionNotFoundError)
+
+
+async def test_a_client_that_left_before_it_was_attached_is_no_viewer(world: World, agent: FakeAgent):
+    await world.opened_client()
+    two = world.client()
+    two.attachment.leave()
+    await two.attach()
+
+    assert two.channel.frames == []
+    assert (await _summary(world)).attachments == 1
+
+
+# ---------------------------------------------------------------------- the end of a session
+
+
+@pytest.mark.parametrize("method", ["session/close", "session/delete"])
+async def test_closing_answers_tells_everyone_and_gives_the_place_back(
+    world: World, agent: FakeAgent, method: str
+):
+    one = await world.opened_client()
+    two = await world.client().attach()
+    await one.request("2", method)
+
+    assert one.reply("2")["result"] == {}
+    assert isinstance(one.closed_by(), errors.SessionClosedError)
+    assert isinstance(two.closed_by(), errors.SessionClosedError)
+    assert world.given_back == [SESSION]
+    assert world.is_stopped()
+    assert agent.closed
+
+
+async def test_closing_ends_the_turn_that_runs_and_those_that_wait(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    for number in (2, 3):
+        await client.prompt(str(number))
+    await client.request("4", "session/close")
+
+    assert client.reply("2")["result"] == client.reply("3")["result"] == {"stopReason": "cancelled"}
+    assert client.story()[-1] == "=4"
+    assert len(agent.requests("session/prompt")) == 1
+    assert len(agent.requests("session/cancel")) == 1
+
+
+async def test_an_agent_that_can_close_is_asked_to(world: World, agent: FakeAgent):
+    agent.replies["initialize"] = {
+        "protocolVersion": 1,
+        "agentCapabilities": {"sessionCapabilities": {"close": {}}},
+    }
+    agent.replies["session/close"] = {}
+    client = await world.opened_client()
+    await client.request("2", "session/close")
+
+    assert agent.requests("session/close")[0]["params"] == {"sessionId": "agent-1"}
+    assert agent.closed
+
+
+async def test_closing_does_not_wait_for_an_agent_that_does_not_answer(world: World, agent: FakeAgent):
+    world.set(request_timeout_s=60.0)
+    agent.replies["initialize"] = {
+        "protocolVersion": 1,
+        "agentCapabilities": {"sessionCapabilities": {"close": {}}},
+    }
+    client = await world.opened_client()
+    await client.request("2", "session/close")
+    assert client.reply("2")["result"] == {}
+    await asyncio.sleep(61.0)
+
+    assert agent.closed
+
+
+async def test_a_client_that_lags_gets_the_answer_to_its_close(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    client.channel.congested = True
+    agent.update("unseen")
+    await settle()
+    await client.request("2", "session/close")
+
+    assert client.story() == ["=2"]
+
+
+async def test_a_session_that_nobody_comes_back_to_is_closed(world: World, agent: FakeAgent):
+    world.set(detached_ttl_s=900.0)
+    client = await world.opened_client()
+    await client.leave()
+    await asyncio.sleep(890.0)
+    assert not world.is_stopped()
+    await asyncio.sleep(2 * IDLE_CHECK_S + 10.0)
+
+    assert world.is_stopped()
+    assert world.given_back == [SESSION]
+    assert agent.closed
+
+
+async def test_a_session_with_a_client_is_never_idle(world: World, agent: FakeAgent):
+    await world.opened_client()
+    await asyncio.sleep(10_000.0)
+
+    assert not world.is_stopped()
+
+
+async def test_coming_back_starts_the_time_anew(world: World, agent: FakeAgent):
+    world.set(detached_ttl_s=900.0)
+    client = await world.opened_client()
+    await client.leave()
+    await asyncio.sleep(800.0)
+    again = await world.client().attach()
+    await asyncio.sleep(IDLE_CHECK_S)
+    await again.leave()
+    await asyncio.sleep(800.0)
+
+    assert not world.is_stopped()
+
+
+async def test_a_turn_that_runs_keeps_its_session(world: World, agent: FakeAgent):
+    world.set(detached_ttl_s=900.0)
+    client = await world.opened_client()
+    await client.prompt("2")
+    await client.leave()
+    await asyncio.sleep(5000.0)
+    assert not world.is_stopped()
+    agent.answer("session/prompt", {"stopReason": "end_turn"})
+    await asyncio.sleep(1000.0)
+
+    assert world.is_stopped()
+
+
+async def test_a_client_whose_leaving_was_not_told_does_not_keep_a_session(world: World, agent: FakeAgent):
+    world.set(detached_ttl_s=900.0)
+    client = await world.opened_client()
+    client.attachment.leave()
+    await asyncio.sleep(1000.0)
+
+    assert world.is_stopped()
+
+
+async def test_a_worker_that_stops_tells_every_client(world: World, agent: FakeAgent):
+    one = await world.opened_client()
+    two = await world.client().attach()
+    await world.system.stop(5.0)
+
+    assert isinstance(one.closed_by(), errors.SessionClosedError)
+    assert isinstance(two.closed_by(), errors.SessionClosedError)
+    assert agent.closed
+
+
+async def test_a_bug_ends_the_sessions_of_one_connection_and_is_told(
+    world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+):
+    client = await world.opened_client()
+    monkeypatch.setattr("actors.connection.session.Session.show_update", lambda *_: 1 // 0)
+    agent.update("x")
+    await settle()
+
+    error = client.closed_by()
+    assert isinstance(error, errors.SessionClosedError)
+    assert "failed" in error.detail
+    assert world.given_back == [SESSION]
+    assert agent.closed
+
+
+async def test_a_session_describes_itself(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    info = {"sessionUpdate": "session_info_update", "title": "A title"}
+    agent.say(
+        {"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "agent-1", "update": info}}
+    )
+    del info["title"]
+    agent.say(
+        {"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "agent-1", "update": info}}
+    )
+    await client.prompt("2")
+    running = await _summary(world)
+    agent.ask("7", "session/request_permission")
+    await settle()
+    waiting = await _summary(world)
+
+    assert (running.session_id, running.installation, running.workspace_id) == (SESSION, "inst", "ws_1")
+    assert (running.cwd, running.title, running.attachments) == ("/w", "A title", 1)
+    assert (running.turn, waiting.turn) == ("running", "waiting")
+
+
+async def _summary(world: World) -> SessionSummary:
+    summaries = await world.connection.ask(DescribeSessions(), 1.0)
+    assert isinstance(summaries, list)
+    assert len(summaries) == 1
+    return cast("SessionSummary", summaries[0])
