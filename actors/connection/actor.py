@@ -95,7 +95,7 @@ class ConnectionActor(Actor):
                 attachment.grant(frames, size)
                 session = self._sessions.get(session_id)
                 if session is not None:
-                    attachment.catch_up(session.history)
+                    session.catch_up(attachment)
             case OpenSession():
                 return self.context.run(self._open(message), name="open session")
             case ForkSession():

@@ -128,6 +128,11 @@ class Session:
             self.driver = attachment.number
         attachment.start(self.history, after_seq)
 
+    def catch_up(self, attachment: Attachment) -> None:
+        """A client that fell behind has room again; what it alone had not read is let go."""
+        attachment.catch_up(self.history)
+        self._trim()
+
     def ask_again(self, attachment: Attachment) -> None:
         """Put every open question to a client that has just attached."""
         for question in self.questions.open():
@@ -138,6 +143,7 @@ class Session:
     def detach(self, attachment: Attachment) -> None:
         """Forget a client. What it alone was asked is asked of the driver that follows it, if any."""
         self.attachments.pop(attachment.number, None)
+        self._trim()
         self._hand_over()
 
     def drop_gone(self) -> None:
@@ -172,9 +178,15 @@ class Session:
         self.updated_at = _now()
 
     def _publish(self, event: Event) -> None:
-        self.history.append(event)
+        due = self.history.append(event)
         for attachment in self.attachments.values():
             attachment.offer(event)
+        if due:
+            self._trim()
+
+    def _trim(self) -> None:
+        positions = [attachment.position for attachment in self.attachments.values()]
+        self.history.trim(min(positions, default=self.history.last_seq))
 
     def _driver(self) -> int | None:
         if self.driver not in self.attachments:

@@ -24,6 +24,7 @@ ROOMS = {
         "actors.agents",
         "actors.link",
     },
+    "actors.journal": {"actors.errors", "actors.kernel", "actors.protocol"},
     "actors.workspace": {"actors.errors", "actors.kernel", "actors.connection"},
     "actors.capacity": {"actors.errors", "actors.kernel"},
     "actors.host": {"actors"},

@@ -11,6 +11,7 @@ from session_world import FakeChannel
 
 from actors import errors
 from actors.connection import attachment as attachment_module
+from actors.connection import history as history_module
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_BYTES, WINDOW_FRAMES, Attachment
 from actors.connection.events import Event, EventKind
 from actors.connection.history import History
@@ -30,8 +31,10 @@ def publish(
     history: History, to: Attachment, message: bytes = b"x", kind: EventKind = EventKind.UPDATE, **more
 ):
     event = Event(history.last_seq + 1, kind, message, **more)
-    history.append(event)
+    due = history.append(event)
     to.offer(event)
+    if due:
+        history.trim(to.position)
 
 
 def shown(attachment: Attachment) -> list[bytes]:
@@ -187,7 +190,8 @@ def test_a_client_that_left_is_not_told_that_it_left():
     assert ended == []
 
 
-def test_a_client_that_fell_behind_what_is_kept_is_told_and_shown_no_gap():
+def test_a_client_that_fell_behind_what_is_kept_is_told_and_shown_no_gap(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(history_module, "LAG_BYTES", 100)
     history, view = History(100), viewer()
     view.start(history, 0)
     channel_of(view).congested = True
@@ -204,6 +208,7 @@ def test_a_view_may_start_behind_what_is_kept():
     history, view = History(100), viewer()
     for number in range(5):
         history.append(Event(number + 1, EventKind.UPDATE, b"x" * 60))
+    history.trim(5)
     view.start(history, 0)
 
     assert shown(view) == [b"x" * 60]
@@ -231,7 +236,8 @@ class OneClient(RuleBasedStateMachine):
         self._patch.setattr(attachment_module, "WINDOW_FRAMES", 4)
         self._patch.setattr(attachment_module, "WINDOW_BYTES", 40)
         self._patch.setattr(attachment_module, "MAX_PRIVATE", 6)
-        self.history = History(120)
+        self._patch.setattr(history_module, "LAG_BYTES", 160)
+        self.history = History(80)
         self.view = viewer()
         self.expected: list[bytes] = []
         self.private_waiting = 0
@@ -265,8 +271,10 @@ class OneClient(RuleBasedStateMachine):
             "other": (Event(seq, EventKind.ANSWER, words, mine + 1, b"1"), False),
             "asked": (Event(seq, EventKind.QUESTION, words), True),
         }[kind]
-        self.history.append(event)
+        due = self.history.append(event)
         self.view.offer(event)
+        if due:
+            self.history.trim(self.view.position)
         if is_shown:
             self.expected.append(words)
 

@@ -7,6 +7,7 @@ import pytest
 from session_world import SESSION, Client, FakeAgent, World, settle
 
 from actors import errors
+from actors.connection import history
 from actors.connection.actor import IDLE_CHECK_S
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_FRAMES
 from actors.connection.messages import AttachMode, DescribeSessions, SessionSummary
@@ -117,7 +118,10 @@ async def test_a_client_that_is_slow_holds_up_nobody(world: World, agent: FakeAg
     assert slow.story() == [str(number) for number in range(total)]
 
 
-async def test_a_client_that_never_reads_ends_alone(world: World, agent: FakeAgent):
+async def test_a_client_that_never_reads_ends_alone(
+    world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(history, "LAG_BYTES", 2000)
     world.set(history_bytes=2000)
     stalled = await world.opened_client()
     quick = await world.client().attach()
@@ -145,6 +149,34 @@ async def test_a_client_that_asks_without_reading_ends_alone(world: World, agent
     assert isinstance(greedy.closed_by(), errors.SlowConsumerError)
     assert (await _summary(world)).attachments == 1
     assert other.closed_by() is None
+
+
+async def test_what_a_client_has_not_read_yet_is_kept_beyond_the_history(world: World, agent: FakeAgent):
+    world.set(history_bytes=2000)
+    slow = await world.opened_client()
+    large = ["x" * 300_000, "y" * 300_000, "z" * 300_000]
+    for words in large:
+        agent.update(words)
+    await settle()
+    assert slow.story() == large[:1]
+    while await slow.credit():
+        pass
+
+    assert slow.story() == large
+    later = await world.client().attach()
+    assert later.story() == large[2:], "once it is read it is let go"
+
+
+async def test_what_a_client_has_not_read_is_let_go_when_it_leaves(world: World, agent: FakeAgent):
+    world.set(history_bytes=2000)
+    slow = await world.opened_client()
+    for words in ("x" * 300_000, "y" * 300_000, "z"):
+        agent.update(words)
+    await settle()
+    await slow.leave()
+    later = await world.client().attach()
+
+    assert later.story() == ["z", "=1"]
 
 
 async def test_a_view_of_a_session_that_is_not_there_is_refused(world: World, agent: FakeAgent):
