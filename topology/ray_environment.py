@@ -11,6 +11,8 @@ import resource
 import socket
 from pathlib import Path
 
+from topology.watchdog import MARK
+
 MAX_CONNECTIONS = 20_000
 
 
@@ -37,6 +39,8 @@ def has_haproxy() -> bool:
 def ray_environment(run_dir: Path, *, haproxy: bool) -> dict[str, str]:
     """The variables for a gateway whose sockets and generated files are in ``run_dir``."""
     environment = {
+        # The watchdog knows the gateway's processes by it.
+        MARK: str(run_dir),
         # No usage report leaves the machine.
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray runs its processes with niceness 15: whatever else the machine does would go before us.

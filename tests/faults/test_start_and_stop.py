@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ def new_gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     made = GatewayProcess(tmp_path / "gateway", scripted_agent_target(), dashboard=False)
     yield made
     made.kill()
+    shutil.rmtree(made.temp, ignore_errors=True)
 
 
 async def start_turn(peer: WebSocketPeer, workspace: Workspace) -> int:
@@ -58,12 +60,23 @@ async def test_ctrl_c_ends_a_gateway_in_order_and_its_clients_are_told(
     assert new_gateway.process.returncode == 0
 
 
-@pytest.mark.parametrize("moment", ["gcs_server", "raylet", "ray::WorkerShell", "ray::ServeReplica"])
-async def test_ctrl_c_while_it_starts_leaves_nothing(new_gateway: GatewayProcess, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("gcs_server", signal.SIGINT),
+        ("raylet", signal.SIGTERM),
+        ("ray::WorkerShell", signal.SIGINT),
+        ("ray::ServeReplica", signal.SIGTERM),
+    ],
+)
+async def test_a_stop_while_it_starts_leaves_nothing(
+    new_gateway: GatewayProcess, moment: str, number: signal.Signals
+) -> None:
     new_gateway.start()
     started = await becomes_true(lambda: bool(process_census.titled(new_gateway.mark, moment)), START_S)
     assert started, new_gateway.last_words()
-    await asyncio.to_thread(new_gateway.stop, signal.SIGINT, whole_group=True)
+    # A terminal signals the whole group, a service manager the process that it started.
+    await asyncio.to_thread(new_gateway.stop, number, whole_group=number == signal.SIGINT)
     assert "Traceback" not in new_gateway.said("stderr")
 
 
@@ -75,7 +88,9 @@ async def test_a_killed_gateway_takes_all_its_processes_and_agents_along(
     async with begun_peer(new_gateway.acp_over_websocket) as peer:
         await start_turn(peer, workspace)
         assert len(new_gateway.processes()) > 10
+        [run_dir] = new_gateway.run_dirs()
         new_gateway.process.kill()
         new_gateway.process.wait()
         assert await asyncio.to_thread(new_gateway.left_after, 30.0) == []
+        assert await becomes_true(lambda: not run_dir.exists(), 10.0)
         await peer.close_code()

@@ -9,7 +9,7 @@ import pytest
 from support.gateway_process import GatewayProcess
 from support.messages import Json, cursors, numbers, texts
 from support.peer import RefusedError
-from support.tidying import sessions_of
+from support.tidying import sessions_of, settles_at
 from support.websocket_peer import WebSocketPeer, begun_peer
 from support.workspace import Workspace
 
@@ -225,3 +225,35 @@ async def test_a_list_of_many_sessions_comes_in_pages_without_gaps_or_repeats(
         assert set(listed) == set(opened)
         one = await peer.ask("session/list", {"cwd": str(tmp_path / "3-3")})
         assert len(one["sessions"]) == 1
+
+
+async def test_sessions_that_end_at_once_give_their_places_back(
+    gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    async with begun_peer(gateway.acp_over_websocket) as peer:
+        for _ in range(20):
+            await peer.close_session(await peer.new_session(workspace))
+    assert await settles_at(gateway, 0)
+
+
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="what the memory's history has let go is skipped without a word; the journal will hold it",
+)
+async def test_a_client_that_reads_late_gets_everything_or_is_told_what_is_missing(
+    gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    async with (
+        begun_peer(gateway.acp_over_websocket) as slow,
+        begun_peer(gateway.acp_over_websocket) as quick,
+    ):
+        session_id = await slow.new_session(workspace)
+        await quick.load(session_id, workspace)
+        slow.pause_reading()
+        turn = await slow.start_prompt(session_id, "say 20000 1000")
+        await quick.hears(session_id, "20000 ".ljust(1000, "."), within_s=90)
+        slow.resume_reading()
+        await slow.answer_to(turn, 90)
+        heard = numbers(slow.messages, session_id)
+        told = [message for message in slow.messages if message.get("method") == "_lumilink/notice"]
+        assert told or heard == list(range(1, 20_001))

@@ -129,7 +129,7 @@ class GatewayProcess:
 
         Raises GatewayError unless it ends in time, with 0, and nothing of it is left.
         """
-        run_dirs = self._run_dirs()
+        run_dirs = self.run_dirs()
         if whole_group:
             os.killpg(self.process.pid, number)
         else:
@@ -191,6 +191,11 @@ class GatewayProcess:
         """Its capacity actor."""
         return process_census.titled(self.mark, "ray::CapacityShell")
 
+    def run_dirs(self) -> list[Path]:
+        """Where its sockets are: the folder that HAProxy was told to take its settings from."""
+        said = [" ".join(process.cmdline()) for process in process_census.titled(self.mark, "/bin/haproxy")]
+        return [Path(found) for text in said for found in re.findall(r"/\S*/lumilink-[^/]+", text)]
+
     async def topology(self) -> dict[str, list[dict[str, object]]]:
         """What ``/api/v1/topology`` answers."""
         async with httpx.AsyncClient() as http:
@@ -207,11 +212,6 @@ class GatewayProcess:
     def last_words(self) -> str:
         """The end of its standard error, and where its logs are, for the text of a failure."""
         return f"logs in {self.folder} and {self.temp}\n{self.said('stderr')[-_LAST_WORDS:]}"
-
-    def _run_dirs(self) -> list[Path]:
-        """Where its sockets are: the folder that HAProxy was told to take its settings from."""
-        said = [" ".join(process.cmdline()) for process in process_census.titled(self.mark, "/bin/haproxy")]
-        return [Path(found) for text in said for found in re.findall(r"/\S*/lumilink-[^/]+", text)]
 
     def _log(self, stream: str) -> Path:
         return self.folder / f"{stream}.log"

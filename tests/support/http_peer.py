@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import httpx
@@ -128,13 +128,18 @@ class HttpPeer(Peer):
                 opened.set_exception(UnexpectedStatusError(answer))
                 return
             opened.set_result(None)
-            async for line in answer.aiter_lines():
-                if line.startswith("data:"):
-                    message = json.loads(line.removeprefix("data:"))
-                    self.heard.setdefault(session_id, []).append(message)
-                    await self.keep(message)
-                elif line.startswith(":"):
-                    self.keepalives += 1
+            # A stream whose replica is killed ends in the middle.
+            with suppress(httpx.RemoteProtocolError):
+                await self._read_events(session_id, answer)
+
+    async def _read_events(self, session_id: str | None, answer: httpx.Response) -> None:
+        async for line in answer.aiter_lines():
+            if line.startswith("data:"):
+                message = json.loads(line.removeprefix("data:"))
+                self.heard.setdefault(session_id, []).append(message)
+                await self.keep(message)
+            elif line.startswith(":"):
+                self.keepalives += 1
 
 
 @asynccontextmanager
