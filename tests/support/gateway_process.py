@@ -191,10 +191,10 @@ class GatewayProcess:
         """Its capacity actor."""
         return process_census.titled(self.mark, "ray::CapacityShell")
 
-    def run_dirs(self) -> list[Path]:
+    def run_dirs(self) -> set[Path]:
         """Where its sockets are: the folder that HAProxy was told to take its settings from."""
         said = [" ".join(process.cmdline()) for process in process_census.titled(self.mark, "/bin/haproxy")]
-        return [Path(found) for text in said for found in re.findall(r"/\S*/lumilink-[^/]+", text)]
+        return {Path(found) for text in said for found in re.findall(r"/\S*?/lumilink-[^/]+", text)}
 
     async def topology(self) -> dict[str, list[dict[str, object]]]:
         """What ``/api/v1/topology`` answers."""
