@@ -41,7 +41,11 @@ The tree::
         ├── InternalError
         ├── SettingsError
         ├── PortInUseError
-        └── RayUnavailableError
+        ├── RayUnavailableError
+        ├── JournalUnavailableError
+        ├── JournalBehindError
+        ├── FenceRefusedError
+        └── SeqConflictError
 
 An error crosses process borders (Ray, the link, JSON-RPC, HTTP), so its constructor takes exactly
 its ``args`` and it survives a pickle round trip.
@@ -401,3 +405,35 @@ class RayUnavailableError(SystemFault):
 
     code = "ray-unavailable"
     recovery = "Look at Ray's own log, check memory and ports, then start again."
+
+
+class JournalUnavailableError(SystemFault):
+    """The journal's store cannot be written or read now: busy, full, unreachable, too slow."""
+
+    code = "journal-unavailable"
+    retryable = True
+    recovery = "Try again in a few seconds; if it goes on, check the journal's disk or server."
+
+
+class JournalBehindError(SystemFault):
+    """As much waits for the journal as may wait."""
+
+    code = "journal-behind"
+    retryable = True
+    recovery = "Slow down and send it again; if it keeps happening, look at the journal's disk or server."
+
+
+class FenceRefusedError(SystemFault):
+    """A write under a placement that has been granted to another since, or never covered the stream."""
+
+    code = "fence-refused"
+    recovery = "Load the session again; another worker holds its workspace now."
+    http_status = 409
+
+
+class SeqConflictError(SystemFault):
+    """An append that does not follow on the last entry of its stream."""
+
+    code = "seq-conflict"
+    recovery = "Load the session again; it goes on from what its journal holds."
+    http_status = 409
