@@ -9,19 +9,20 @@ from __future__ import annotations
 import importlib.util
 import resource
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
+from topology.haproxy import ADMIN_SOCKET
 from topology.watchdog import MARK
 
 MAX_CONNECTIONS = 20_000
 
 
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[str]:
+    """``count`` different TCP ports that nobody listens on now, on any interface."""
+    with ExitStack() as open_until_all_are_found:
+        probes = [open_until_all_are_found.enter_context(socket.create_server(("", 0))) for _ in range(count)]
+        return [str(probe.getsockname()[1]) for probe in probes]
 
 
 def raise_descriptor_limit() -> int:
@@ -53,6 +54,7 @@ def ray_environment(run_dir: Path, *, haproxy: bool) -> dict[str, str]:
     }
     if not haproxy:
         return environment
+    metrics_port, stats_port, fallback_http_port, fallback_grpc_port = free_ports(4)
     return environment | {
         # Clients' bytes pass HAProxy (0.02 ms of CPU a message) instead of Serve's Python proxy (1.1 ms).
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
@@ -62,12 +64,16 @@ def ray_environment(run_dir: Path, *, haproxy: bool) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_MAXCONN": str(min(MAX_CONNECTIONS, raise_descriptor_limit() * 2 // 5 - 100)),
         # The machine-wide defaults of these would make two gateways on one machine meet.
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run_dir / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run_dir / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run_dir / ADMIN_SOCKET),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run_dir),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run_dir / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(run_dir / "metrics.sock"),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": metrics_port,
+        "RAY_SERVE_HAPROXY_STATS_PORT": stats_port,
+        # Until HAProxy knows a gateway's replicas it asks the Serve proxy on this port, which shares it with
+        # every other gateway's: a client would reach a stranger's agent.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": fallback_http_port,
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": fallback_grpc_port,
         # An old HAProxy lives on after a reload for as long as its sockets do, at most this; reconnecting
         # costs a client little, but a day of grace costs nothing.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "86400",

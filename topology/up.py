@@ -6,19 +6,23 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
 
 from rich.console import Console
 
 from actors import errors
+from topology.haproxy import wait_until_routed
 from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
 from topology.watchdog import STOP_SIGNALS, watchdog
 
 SHORT_TEMP = "/tmp"  # noqa: S108 - what is made there is a folder of ours alone, under a random name
 MAX_TEMP_CHARS = 5
+ROUTED_S = 20.0
+STOP_POLL_S = 0.5
 
 
 class _Stopped(BaseException):  # no error, but the operator's wish: nothing on the way may catch it
@@ -44,7 +48,7 @@ def run(settings: Settings) -> int:
             os.environ.update(ray_environment(run_dir, haproxy=haproxy))
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             try:
-                _serve(settings, console, stop)
+                _serve(settings, console, stop, run_dir, haproxy=haproxy)
             except BaseException as error:
                 # What is raised in the midst of Ray's C++ code may come out of it as another error; and as
                 # long as Ray's own handler of SIGTERM is in place, that is how SIGTERM shows.
@@ -53,7 +57,7 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _serve(settings: Settings, console: Console, stop: _StopRequest) -> None:
+def _serve(settings: Settings, console: Console, stop: _StopRequest, run_dir: Path, *, haproxy: bool) -> None:
     # Ray reads its environment when it is imported, so this comes after it was set.
     from topology.cluster import Cluster, log_dir
 
@@ -67,12 +71,15 @@ def _serve(settings: Settings, console: Console, stop: _StopRequest) -> None:
             cluster.start_workers()
             cluster.start_serving()
             cluster.wait_for_workers()
+            if haproxy and not wait_until_routed(run_dir, settings.ingress_replicas + 1, ROUTED_S):
+                console.print(
+                    "[yellow]HAProxy does not know all replicas yet: the first clients are slow.[/yellow]"
+                )
         url = f"http://{settings.host}:{settings.port}"
         print(f"ready {url}", flush=True)  # noqa: T201 - the one line that scripts wait for
         console.print(f"[dim]logs: {_link_logs(settings.data_dir, log_dir())}[/dim]")
         console.print(f"Talk to the agent with [bold]lumilink chat --url {url}[/bold] in a second terminal.")
-        while True:
-            signal.pause()
+        stop.wait()
     finally:
         console.print("[dim]stopping[/dim]")
         cluster.stop()
@@ -131,6 +138,14 @@ class _StopRequest:
         """Put our handlers in place, whoever has replaced them."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._make)
+
+    def wait(self) -> NoReturn:
+        """Return never; raise ``_Stopped`` when asked to, at the latest half a second after."""
+        # signal.pause would not do: where a child's end arrives at the same moment, the kernel hands the
+        # signal to another of Ray's threads, and this one sleeps on.
+        while not self.was_made:
+            time.sleep(STOP_POLL_S)
+        raise _Stopped
 
     def _make(self, _number: int, _frame: FrameType | None) -> None:
         self.was_made = True

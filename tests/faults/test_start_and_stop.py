@@ -42,6 +42,14 @@ async def start_turn(peer: WebSocketPeer, workspace: Workspace) -> int:
     return turn
 
 
+def carried_by_the_proxy(gateway: GatewayProcess) -> int:
+    """How many sockets Serve's own proxy holds for clients; HAProxy's checks of its health are short."""
+    [proxy] = process_census.titled(gateway.mark, "ray::ProxyActor")
+    port = int(proxy.environ()["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"])
+    live = [connection for connection in proxy.net_connections("tcp") if connection.status == "ESTABLISHED"]
+    return len([connection for connection in live if connection.laddr.port == port])
+
+
 async def test_ctrl_c_ends_a_gateway_in_order_and_its_clients_are_told(
     new_gateway: GatewayProcess, workspace: Workspace
 ) -> None:
@@ -58,6 +66,23 @@ async def test_ctrl_c_ends_a_gateway_in_order_and_its_clients_are_told(
         await peer.close_code()
         await task
     assert new_gateway.process.returncode == 0
+
+
+async def test_the_first_client_of_a_second_gateway_reaches_its_own_agent(
+    gateway: GatewayProcess, new_gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    new_gateway.start()
+    await asyncio.to_thread(new_gateway.wait_until_ready)
+    own = {process.pid for process in new_gateway.processes()}
+    async with begun_peer(new_gateway.acp_over_websocket) as peer:
+        told = await new_gateway.topology()
+        assert {part["pid"] for kind in ("workers", "ingress") for part in told[kind]} <= own
+        await peer.new_session(workspace)
+        assert len(new_gateway.agents()) == 1
+        assert gateway.agents() == []
+        # Serve's own proxy would carry this socket at ten times the price until it closes.
+        assert await becomes_true(lambda: carried_by_the_proxy(new_gateway) == 0, 5.0)
+    await asyncio.to_thread(new_gateway.stop)
 
 
 @pytest.mark.parametrize(
