@@ -11,6 +11,7 @@ The tree::
     │   ├── LinkBrokenError
     │   ├── ConnectionUnknownError
     │   ├── GatewayUnreachableError
+    │   ├── TurnInterruptedError
     │   └── SlowConsumerError
     ├── ProtocolFault              category "protocol": a message that the protocol does not allow
     │   ├── ParseError
@@ -34,6 +35,8 @@ The tree::
     └── SystemFault                category "system": LumiLink itself cannot, for now or at all
         ├── CapacityError
         ├── WorkerUnavailableError
+        ├── SessionMovedError
+        ├── GatewayStoppingError
         ├── MailboxFullError
         ├── AskDeadlineError
         ├── ActorStoppedError
@@ -158,6 +161,14 @@ class GatewayUnreachableError(ConnectionFault):
 
     code = "gateway-unreachable"
     recovery = "Start a gateway with lumilink up, or name the one that runs with --url."
+
+
+class TurnInterruptedError(ConnectionFault):
+    """The agent or its worker went away before the prompt was answered."""
+
+    code = "turn-interrupted"
+    retryable = True
+    recovery = "Look at what the agent did so far, then send the prompt again."
 
 
 class SlowConsumerError(ConnectionFault):
@@ -342,6 +353,22 @@ class WorkerUnavailableError(SystemFault):
     code = "worker-unavailable"
     retryable = True
     recovery = "Try again in a few seconds; the worker is being restarted or replaced."
+
+
+class SessionMovedError(SystemFault):
+    """The session is on another worker now."""
+
+    code = "session-moved"
+    retryable = True
+    recovery = "Attach to the session again; nothing of it is lost."
+
+
+class GatewayStoppingError(SystemFault):
+    """The gateway is being stopped; its sessions stay in the journal."""
+
+    code = "gateway-stopping"
+    retryable = True
+    recovery = "Connect again in a few seconds, and load the session."
 
 
 class MailboxFullError(SystemFault):

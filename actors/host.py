@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from urllib.parse import quote
 
@@ -24,12 +24,18 @@ from actors.connection.messages import (
     ClientFrame,
     ConnectionSettings,
     Credit,
+    DecideQuestion,
     DescribeSessions,
     Detach,
     ForkSession,
+    ListQuestions,
     OpenSession,
+    Pressed,
+    QuestionView,
     SessionSummary,
 )
+from actors.connection.store import summary_of
+from actors.hosted import HostedSessions
 from actors.kernel.identity import ActorId
 from actors.kernel.options import ActorOptions
 from actors.kernel.ref import ActorRef
@@ -38,7 +44,9 @@ from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer
 from actors.link.greeting import Greeting
 from actors.protocol.envelope import parse
-from actors.workspace.actor import WorkspaceActor
+from actors.protocol.surroundings import surroundings_of
+from actors.storage import Storage, StorageSettings
+from actors.workspace.actor import TakeUpSession, WorkspaceActor
 
 log = logging.getLogger("lumilink.worker")
 
@@ -60,14 +68,7 @@ class WorkerSettings:
     secret: str = field(repr=False)
     capacity: int
     connection: ConnectionSettings
-
-
-@dataclass(slots=True)
-class _Held:
-    """A session of this worker. Without a ``holder`` it is still being made, and only its place is taken."""
-
-    installation: str
-    holder: ActorRef | None = None
+    storage: StorageSettings
 
 
 @dataclass(slots=True)
@@ -83,15 +84,21 @@ class Host:
         self._settings = settings
         self._system = ActorSystem(on_escalation=on_fatal)
         self._links = LinkServer(settings.worker_id, settings.secret, self)
-        self._held: dict[str, _Held] = {}
-        self._ended: list[str] = []
+        self._hosted = HostedSessions(settings.capacity, _move)
         self._streams: dict[tuple[Channel, int], _Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._profile: asyncio.Task[AgentProfile] | None = None
         self._profile_at = 0.0
+        self._storage: Storage | None = None
         self.address: LinkAddress | None = None
 
     async def start(self) -> LinkAddress:
-        """Accept links; returns where."""
+        """Open the journal and accept links; returns where.
+
+        Raises JournalUnavailableError and SettingsError.
+        """
+        settings = self._settings
+        self._storage = await Storage.open(settings.storage, settings.worker_id, self._press)
         self.address = await self._links.listen(self._settings.host)
         gc.collect()
         # What lives from here on lives as long as the process: the collector need not look at it again.
@@ -100,29 +107,31 @@ class Host:
         return self.address
 
     async def stop(self) -> None:
-        """End every session and link, agents included."""
-        if self._profile is not None:
-            self._profile.cancel()
-            await asyncio.wait((self._profile,), timeout=STOP_GRACE_S)
+        """End every link, agents included. The sessions stay in the journal."""
+        ending = [*self._tasks, *([self._profile] if self._profile is not None else [])]
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=STOP_GRACE_S)
         await self._system.stop(STOP_GRACE_S)
+        if self._storage is not None:
+            await self._storage.close()
         await self._links.close()
 
     def sessions(self) -> list[str]:
-        """The ids of all sessions that are held here, or are being made."""
-        return list(self._held)
+        """The ids of all sessions that are held here, or have a place."""
+        return self._hosted.ids()
 
-    # ------------------------------------------------------------------ SessionDirectory
+    @property
+    def storage(self) -> Storage:
+        """The worker's store; there from ``start`` on."""
+        assert self._storage is not None
+        return self._storage
 
-    def session_opened(self, session_id: str, holder: ActorRef) -> None:
-        """A connection actor holds the session now."""
-        held = self._held.get(session_id)
-        if held is not None:
-            held.holder = holder
-
-    def session_closed(self, session_id: str) -> None:
-        """The session is gone, or could not be opened."""
-        if self._held.pop(session_id, None) is not None:
-            self._ended.append(session_id)
+    def _press(self, pressed: bool) -> None:
+        """The journal cannot keep up: no agent is read until it has."""
+        for holder in self._hosted.all_holders():
+            self._tell_holder(holder, Pressed(pressed))
 
     # ------------------------------------------------------------------ LinkHandler
 
@@ -139,57 +148,89 @@ class Host:
         made = {"session/new": session_id, "session/fork": told.new_session_id}.get(told.method)
         self._streams[channel, stream] = _Stream(attachment, made or session_id)
         try:
-            if made is None:
-                self._hand_over(session_id, attachment, told)
-            else:
+            if made is not None:
                 self._make(made, session_id, attachment, told)
+            elif told.method in _ATTACH_MODES:
+                self._attach(session_id, attachment, told)
+            else:
+                raise errors.MethodNotFoundError(f"{told.method} attaches nobody")
         except errors.LumiLinkError as error:
             attachment.end(error)
 
     def _make(self, made: str, session_id: str, attachment: Attachment, told: Greeting) -> None:
         """Take a place for a session that is to be made, and give it back if nobody can be told."""
-        if made in self._held:
+        if made in self._hosted:
             raise errors.InvalidRequestError(f"session {made} is there already")
-        if len(self._held) >= self._settings.capacity:
-            raise errors.CapacityError(
-                f"the worker holds {self._settings.capacity} sessions, as many as it may"
-            )
-        self._held[made] = _Held(told.installation)
-        try:
-            self._hand_over(session_id, attachment, told)
-        except errors.LumiLinkError:
-            self.session_closed(made)
-            raise
-
-    def _hand_over(self, session_id: str, attachment: Attachment, told: Greeting) -> None:
         request = parse(told.request, max_bytes=len(told.request))
-        if told.method == "session/new":
-            opening = OpenSession(session_id, attachment, request, told.initialize, told.cwd)
-            self._workspace(told.installation, told.workspace_id).tell(opening)
-            return
-        holder = self._holder(session_id, told.installation)
-        if told.method == "session/fork":
-            holder.tell(ForkSession(session_id, told.new_session_id, attachment, request))
-        elif told.method in _ATTACH_MODES:
-            mode = AttachMode(told.method)
-            holder.tell(AttachSession(session_id, attachment, request, mode, told.after_seq))
+        self._hosted.reserve(made, told.installation, attachment)
+        try:
+            if told.method == "session/new":
+                around = surroundings_of(request)
+                opening = OpenSession(session_id, attachment, request, told.initialize, told.cwd, around)
+                self._workspace(told.installation, told.workspace_id).tell(opening)
+            else:
+                holder = self._holder(session_id, told.installation)
+                holder.tell(ForkSession(session_id, told.new_session_id, attachment, request))
+        except errors.LumiLinkError as error:
+            self._hosted.session_failed(made, error)
+
+    def _attach(self, session_id: str, attachment: Attachment, told: Greeting) -> None:
+        """Attach a client to a session that is here, or that the journal has."""
+        request = parse(told.request, max_bytes=len(told.request))
+        message = AttachSession(
+            session_id,
+            attachment,
+            request,
+            AttachMode(told.method),
+            told.after_seq,
+            told.reattach,
+            tuple(told.pending),
+        )
+        hosted = self._hosted.get(session_id)
+        if hosted is None:
+            hosted = self._hosted.reserve(session_id, told.installation)
+            self._start(self._take_up(session_id, told.installation, told.dead), "take up a session")
+        if hosted.installation != told.installation or (hosted.opener is not None and hosted.holder is None):
+            raise errors.SessionNotFoundError(f"no session {session_id}")
+        if hosted.holder is None:
+            self._hosted.wait(hosted, message)
         else:
-            raise errors.MethodNotFoundError(f"{told.method} attaches nobody")
+            hosted.holder.tell(message)
+
+    async def _take_up(self, session_id: str, installation: str, dead: str) -> None:
+        """Find a session in the journal and have its workspace go on with it."""
+        try:
+            stored = await self.storage.sessions.find(installation, session_id)
+            self._workspace(installation, stored.record.workspace_id).tell(TakeUpSession(stored, dead))
+        except errors.LumiLinkError as error:
+            self._hosted.session_failed(session_id, error)
+
+    def _start(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _workspace(self, installation: str, workspace_id: str) -> ActorRef:
         return self._system.get_or_spawn(
             # Quoted, so that no two tenants meet in one actor whatever they are called.
             ActorId("workspace", f"{quote(installation, safe='')}/{workspace_id}"),
-            lambda: WorkspaceActor(self._settings.connection, self, installation, workspace_id),
+            lambda: WorkspaceActor(
+                installation,
+                workspace_id,
+                self._settings.connection,
+                self._hosted,
+                self.storage.sessions,
+                self.storage.leases,
+            ),
             ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
         )
 
     def _holder(self, session_id: str, installation: str) -> ActorRef:
         """Who holds a session. One of another tenant, or that is still being made, is not there."""
-        held = self._held.get(session_id)
-        if held is None or held.holder is None or held.installation != installation:
+        hosted = self._hosted.get(session_id)
+        if hosted is None or hosted.holder is None or hosted.installation != installation:
             raise errors.SessionNotFoundError(f"no session {session_id}")
-        return held.holder
+        return hosted.holder
 
     def _attachment_ended(self, attachment: Attachment) -> None:
         """The session's side ended a view: neither we nor the session know it any more."""
@@ -199,10 +240,10 @@ class Host:
             del self._streams[key]
             self._tell(view.session_id, Detach(view.session_id, attachment))
 
-    def link_data(self, channel: Channel, stream: int, message: bytes) -> None:
+    def link_data(self, channel: Channel, stream: int, message: bytes, seq: int) -> None:
         """A message of a client goes to the mailbox of its session's connection actor."""
         view = self._streams.get((channel, stream))
-        held = self._held.get(view.session_id) if view is not None else None
+        held = self._hosted.get(view.session_id) if view is not None else None
         if view is None or held is None:
             return
         if held.holder is None:
@@ -253,15 +294,21 @@ class Host:
             return await self._describe(str(arguments["installation"]))
         raise errors.MethodNotFoundError(f"links have no call {method}")
 
+    def link_moved(self, channel: Channel, stream: int, life: str) -> None:
+        """Only workers send views elsewhere."""
+        log.debug("a replica's word on where stream %d is, ignored", stream)
+
     def _tell(self, session_id: str, message: object) -> None:
         """Tell a session's holder what must not get lost: where its mailbox is full, a little later."""
-        held = self._held.get(session_id)
-        if held is None or held.holder is None:
-            return
+        hosted = self._hosted.get(session_id)
+        if hosted is not None and hosted.holder is not None:
+            self._tell_holder(hosted.holder, message)
+
+    def _tell_holder(self, holder: ActorRef, message: object) -> None:
         try:
-            held.holder.tell(message)
+            holder.tell(message)
         except errors.MailboxFullError:
-            asyncio.get_running_loop().call_later(RETRY_S, self._tell, session_id, message)
+            asyncio.get_running_loop().call_later(RETRY_S, self._tell_holder, holder, message)
         except errors.ActorStoppedError as error:
             log.debug("%s for a session that just ended: %s", type(message).__name__, error)
 
@@ -282,17 +329,34 @@ class Host:
         return (await asyncio.shield(task)).initialize_result
 
     async def _describe(self, installation: str) -> list[dict[str, object]]:
-        holders = {one.holder for one in self._held.values() if one.installation == installation}
-        found = await asyncio.gather(*(_summaries(holder) for holder in holders if holder is not None))
-        return [asdict(summary) for summaries in found for summary in summaries]
+        """The sessions of a tenant: those that the journal has, and of those held here how they are now."""
+        stored = await self.storage.sessions.list(installation)
+        found = {one.session_id: summary_of(one) for one in stored}
+        holders = self._hosted.holders(installation)
+        for summaries in await asyncio.gather(*(_summaries(holder) for holder in holders)):
+            found |= {summary.session_id: summary for summary in summaries}
+        return [asdict(summary) for summary in found.values()]
+
+    async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
+        """What the agent of a session asks. Raises SessionNotFoundError for one that is not held here."""
+        found = await self._holder(session_id, installation).ask(
+            ListQuestions(session_id), DESCRIBE_DEADLINE_S
+        )
+        assert isinstance(found, list)
+        return found
+
+    async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
+        """Answer a question. Raises QuestionUnknownError if that was done, or SessionNotFoundError."""
+        decision = DecideQuestion(session_id, question_id, result)
+        await self._holder(session_id, installation).ask(decision, DESCRIBE_DEADLINE_S)
 
     def report(self) -> WorkerReport:
         """What capacity and the topology are told of this worker, since the last time that it was asked."""
         assert self.address is not None
         settings = self._settings
-        ended, self._ended = self._ended, []
         return WorkerReport(
             worker_id=settings.worker_id,
+            life=self.storage.life,
             host=self.address.host,
             port=self.address.port,
             pid=os.getpid(),
@@ -300,7 +364,7 @@ class Host:
             capacity=settings.capacity,
             rss_bytes=psutil.Process().memory_info().rss,
             sessions=self.sessions(),
-            ended=ended,
+            ended=self._hosted.take_ended(),
         )
 
 
@@ -323,3 +387,10 @@ async def _summaries(holder: ActorRef) -> list[SessionSummary]:
         return []
     assert isinstance(summaries, list)
     return summaries
+
+
+def _move(attachment: Attachment, life: str) -> None:
+    """The view goes on at another worker."""
+    if not attachment.gone:
+        attachment.leave()
+        attachment.channel.send_moved(attachment.stream, life)

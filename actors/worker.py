@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import cast
+from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
+from ray.exceptions import RayActorError, RayTaskError
 
 from actors import errors
 from actors.capacity.ledger import WorkerReport
 from actors.capacity.shell import NAMESPACE, CapacityClient
+from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
 
 log = logging.getLogger("lumilink.worker")
 
 REPORT_INTERVAL_S = 1.0
+CALL_DEADLINE_S = 5.0
 
 
 class WorkerShell:
@@ -35,7 +38,9 @@ class WorkerShell:
         await asyncio.shield(self._starting)
         while True:
             try:
-                await self._capacity.report_worker(self._host.report())
+                known = await self._capacity.report_worker(self._host.report())
+                if not known:
+                    self._fatal(errors.SessionMovedError("this worker counts as dead"))
             except errors.LumiLinkError as error:
                 log.warning("heartbeat: %s", error)
             await asyncio.sleep(REPORT_INTERVAL_S)
@@ -45,14 +50,22 @@ class WorkerShell:
         await asyncio.shield(self._starting)
         return self._host.report()
 
+    async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
+        """See ``Host.questions``."""
+        return await self._host.questions(session_id, installation)
+
+    async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
+        """See ``Host.decide``."""
+        await self._host.decide(session_id, installation, question_id, result)
+
     async def stop(self) -> None:
-        """End all sessions and agents; Ray may end the process afterwards."""
+        """Let go of all sessions and agents; Ray may end the process afterwards."""
         self._reporting.cancel()
         await self._host.stop()
 
     def _fatal(self, error: BaseException) -> None:
         # The text of the error may hold what an actor handled, so only its type is logged.
-        log.critical("the worker's root supervisor gave up on %s", type(error).__name__)
+        log.critical("the worker gives up on %s", type(error).__name__)
         os._exit(1)
 
 
@@ -61,3 +74,34 @@ def start_worker(settings: WorkerSettings) -> ActorHandle[WorkerShell]:
     actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(WorkerShell)
     named = actor_class.options(name=f"lumilink-{settings.worker_id}", namespace=NAMESPACE)
     return cast("ActorHandle[WorkerShell]", named.remote(settings))
+
+
+class WorkerClient:
+    """The methods of one worker for other processes.
+
+    Each raises what the worker raised, or WorkerUnavailableError if it does not answer within 5 s.
+    """
+
+    def __init__(self, worker_id: str) -> None:
+        self._worker_id = worker_id
+
+    async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
+        """See ``Host.questions``."""
+        found: list[QuestionView] = await self._call("questions", session_id, installation)
+        return found
+
+    async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
+        """See ``Host.decide``."""
+        await self._call("decide", session_id, installation, question_id, result)
+
+    async def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            actor: Any = ray.get_actor(f"lumilink-{self._worker_id}", namespace=NAMESPACE)
+            async with asyncio.timeout(CALL_DEADLINE_S):
+                return await getattr(actor, method).remote(*arguments)
+        except RayTaskError as error:
+            if isinstance(error.cause, errors.LumiLinkError):
+                raise error.cause from None
+            raise
+        except (RayActorError, TimeoutError, ValueError):
+            raise errors.WorkerUnavailableError(f"{self._worker_id} does not answer", 2.0) from None

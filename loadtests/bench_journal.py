@@ -1,9 +1,9 @@
 """What an entry costs in the journal: ``python -m loadtests.bench_journal [--redis URL]``.
 
-Entries of 300 bytes over 1,000 streams of 200 workspaces, one an append, in commits of 1, 50 and 500. Two
-figures a row: back to back (how many a second at most), and paced at 10,000 entries a second where the
-store can (the share of a core that this takes). CPU is that of this process, its threads included, and,
-for Redis, that of the server apart. Keep in mind what else ran: compare like loads only.
+Entries of 300 bytes over 1,000 streams of 200 workspaces, in commits of so many entries, in appends of so
+many. Two figures a row: back to back (how many a second at most), and paced at 10,000 entries a second
+through a group writer where the store can (the share of a core that this takes). CPU is that of this process,
+its threads included, and, for Redis, that of the server apart. Compare like loads only.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
 
 import psutil
 
-from actors.journal import Appended, Durability, GroupWriter, Journal, NewEntry, StreamAppend
+from actors.journal import Appended, AppendResult, Durability, GroupWriter, Journal, NewEntry, StreamAppend
 from actors.journal.sqlite import SqliteJournal
 from loadtests.machine import describe_machine
 
@@ -29,28 +28,60 @@ STREAMS = 1_000
 WORKSPACES = 200
 PAYLOAD = bytes(range(250)) + bytes(50)
 PACED_PER_S = 10_000
-COMMITS = (1, 50, 500)
+SHAPES = ((1, 1), (1, 50), (1, 500), (10, 500), (50, 500))
+"""Entries an append, entries a commit."""
+
+
+class Stream:
+    """The entries of one stream, and an ``AppendSource`` of them."""
+
+    def __init__(self, number: int) -> None:
+        self.committed = 0
+        self._name = f"session/{number:032x}"
+        self._workspace = f"w/{number % WORKSPACES:032x}"
+        self._next_seq = 1
+        self._waiting: list[NewEntry] = []
+
+    def say(self, count: int, at: int) -> None:
+        """So many entries more wait."""
+        self._waiting += [NewEntry("update", PAYLOAD, at) for _ in range(count)]
+
+    def take(self) -> StreamAppend:
+        """See ``AppendSource``."""
+        taken, self._waiting = self._waiting, []
+        first_seq = self._next_seq
+        self._next_seq += len(taken)
+        return StreamAppend(self._name, self._workspace, 1, first_seq, taken)
+
+    def told(self, result: AppendResult) -> None:
+        """See ``AppendSource``."""
+        if not isinstance(result, Appended):
+            raise RuntimeError("an append was refused")
+        self.committed = result.last_seq
 
 
 @dataclass
-class Feed:
-    """The next append of each stream in turn."""
+class Load:
+    """What is written: each stream in its turn says ``an_append`` entries, up to ``a_commit`` in one go."""
 
-    seqs: list[int]
+    streams: Sequence[Stream]
+    an_append: int
+    a_commit: int
+    _next: int = 0
 
-    def take(self, count: int, numbers: Sequence[int]) -> list[StreamAppend]:
-        """One append to each of the numbered streams."""
+    def gust(self) -> list[Stream]:
+        """The streams that have said something."""
         at = time.time_ns() // 1_000_000
-        batch = []
-        for number in islice(cycle(numbers), count):
-            self.seqs[number] += 1
-            entry = NewEntry("session/update", PAYLOAD, at)
-            batch.append(
-                StreamAppend(
-                    f"session/{number:032x}", f"w/{number % WORKSPACES:032x}", 1, self.seqs[number], [entry]
-                )
-            )
-        return batch
+        count = self.a_commit // self.an_append
+        speaking = [self.streams[(self._next + n) % len(self.streams)] for n in range(count)]
+        self._next += count
+        for stream in speaking:
+            stream.say(self.an_append, at)
+        return speaking
+
+    def committed(self) -> int:
+        """How many entries are, as the streams were told."""
+        return sum(stream.committed for stream in self.streams)
 
 
 @dataclass(frozen=True)
@@ -90,46 +121,34 @@ class Meter:
         return float(times.user + times.system)
 
 
-async def back_to_back(
-    journal: Journal, feed: Feed, per_commit: int, seconds: float, meter: Callable[[], Meter]
-) -> Cost:
+async def back_to_back(journal: Journal, load: Load, seconds: float, meter: Callable[[], Meter]) -> Cost:
     """Commit after commit; streams in turn, so that each commit touches as many as it can."""
-    measured, entries, first = meter(), 0, 0
+    measured, entries = meter(), 0
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
-        numbers = [(first + n) % STREAMS for n in range(min(per_commit, STREAMS))]
-        results = await journal.append(feed.take(per_commit, numbers))
-        if not all(isinstance(result, Appended) for result in results):
-            raise RuntimeError("an append was refused")
-        first += per_commit
-        entries += per_commit
+        speaking = load.gust()
+        results = await journal.append([stream.take() for stream in speaking])
+        for stream, result in zip(speaking, results, strict=True):
+            stream.told(result)
+        entries += load.a_commit
     return measured.cost(entries)
 
 
-async def paced(
-    journal: Journal, feed: Feed, per_commit: int, seconds: float, meter: Callable[[], Meter]
-) -> Cost:
-    """PACED_PER_S entries a second through a group writer, handed in in gusts of ``per_commit``."""
+async def paced(journal: Journal, load: Load, seconds: float, meter: Callable[[], Meter]) -> Cost:
+    """PACED_PER_S entries a second through a group writer, handed in in gusts of one commit each."""
     writer = GroupWriter(journal)
-    told = 0
-
-    def on_told(result: object) -> None:
-        nonlocal told
-        told += isinstance(result, Appended)
-
-    measured, first, submitted = meter(), 0, 0
-    began = time.perf_counter()
+    before, said = load.committed(), 0
+    measured, began = meter(), time.perf_counter()
     while (now := time.perf_counter() - began) < seconds:
-        while submitted < now * PACED_PER_S:
-            numbers = [(first + n) % STREAMS for n in range(min(per_commit, STREAMS))]
-            for append in feed.take(per_commit, numbers):
-                writer.submit(append, on_told)
-            first += per_commit
-            submitted += per_commit
-        await asyncio.sleep(per_commit / PACED_PER_S)
-    if await writer.close(30.0) or told != submitted:
-        raise RuntimeError("not all appends were committed")
-    return measured.cost(submitted)
+        while said < now * PACED_PER_S:
+            for stream in load.gust():
+                for _ in range(load.an_append):
+                    writer.add(stream, len(PAYLOAD))
+            said += load.a_commit
+        await asyncio.sleep(load.a_commit / PACED_PER_S)
+    if await writer.close(30.0) or load.committed() - before != said:
+        raise RuntimeError("not all entries were committed")
+    return measured.cost(said)
 
 
 @asynccontextmanager
@@ -154,30 +173,36 @@ async def redis(url: str) -> AsyncIterator[Journal]:
 
 async def measure(name: str, journal: Journal, seconds: float, server: psutil.Process | None) -> None:
     """Print the rows of one store."""
-    feed = Feed([0] * STREAMS)
-    for start in range(0, STREAMS, 500):
-        await journal.append(feed.take(500, range(start, start + 500)))
+    streams = [Stream(number) for number in range(STREAMS)]
+    for stream in streams:
+        stream.say(1, 0)
+        stream.told(*await journal.append([stream.take()]))
     gc.collect()
     gc.freeze()
 
     def meter() -> Meter:
         return Meter(server)
 
-    for per_commit in COMMITS:
-        most = await back_to_back(journal, feed, per_commit, seconds, meter)
-        line = f"| {name} | {per_commit} | {most.entries_per_s:,.0f} | {most.cpu_us:.1f} |"
-        line += " |" if most.server_us is None else f" {most.server_us:.1f} |"
+    for an_append, a_commit in SHAPES:
+        load = Load(streams, an_append, a_commit)
+        most = await back_to_back(journal, load, seconds, meter)
+        cells = [name, an_append, a_commit, f"{most.entries_per_s:,.0f}", f"{most.cpu_us:.1f}"]
+        cells.append("" if most.server_us is None else f"{most.server_us:.1f}")
         if most.entries_per_s > 1.2 * PACED_PER_S:
-            steady = await paced(journal, feed, per_commit, seconds, meter)
-            line += f" {steady.entries_per_s:,.0f} | {steady.core_share:.0%} |"
-        print(line if line.count("|") > 6 else f"{line} | |", flush=True)
+            steady = await paced(journal, load, seconds, meter)
+            cells += [f"{steady.entries_per_s:,.0f}", f"{steady.core_share:.0%}"]
+        else:
+            cells += ["", ""]
+        print("|", " | ".join(str(cell) for cell in cells), "|", flush=True)
 
 
 async def run(seconds: float, folder: Path, redis_url: str | None, redis_pid: int | None) -> None:
     for key, value in describe_machine().items():
         print(f"{key}: {value}")
-    print("\n| store | a commit | entries/s | µs CPU an entry | µs at the server | paced/s | core |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "\n| store | an append | a commit | entries/s | µs CPU an entry | µs at the server | paced/s | core |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     durabilities: tuple[Durability, ...] = ("process", "disk")
     for durability in durabilities:
         async with sqlite(durability, folder) as journal:

@@ -23,6 +23,8 @@ STATUS_TIMEOUT_S = 5.0
 
 P = ParamSpec("P")
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 
 def _exits(command: Callable[P, int]) -> Callable[P, None]:
     """End the process with the command's code; an error of ours is told with what to do about it."""
@@ -110,6 +112,35 @@ def connect(url: str) -> int:
     from topology.connect import run_connect
 
     return asyncio.run(run_connect(url))
+
+
+@main.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".lumilink"),
+    show_default=True,
+    help="The gateway's data directory.",
+)
+@click.option("--journal", type=_FILE, help="The journal's file instead.")
+@click.option("--agents", multiple=True, type=_FILE, help="What agents recorded; repeatable.")
+@click.option("--clients", multiple=True, type=_FILE, help="What clients recorded; repeatable.")
+@click.option("--live", is_flag=True, help="The gateway is up: turns may be open.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_exits
+def verify(
+    data_dir: Path,
+    journal: Path | None,
+    agents: tuple[Path, ...],
+    clients: tuple[Path, ...],
+    live: bool,
+    as_json: bool,
+) -> int:
+    """Check a journal's history for anything lost, doubled or out of order; exit code 1 if there is."""
+    from topology.verify import JOURNAL_FILE, Evidence, run_verify
+
+    evidence = Evidence(journal or data_dir / JOURNAL_FILE, agents, clients)
+    return asyncio.run(run_verify(evidence, live=live, as_json=as_json))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from secrets import token_hex
 
 import ray
 from ray import serve as ray_serve
@@ -17,13 +18,17 @@ from actors import errors
 from actors.agents.target import AgentTarget
 from actors.capacity.shell import NAMESPACE, CapacityShell, start_capacity
 from actors.connection.messages import ConnectionSettings
+from actors.connection.reconnecting import ReconnectPolicy
 from actors.host import WorkerSettings
 from actors.link.secret import new_secret
+from actors.storage import StorageSettings
 from actors.worker import WorkerShell, start_worker
 from serve.ingress.deployment import ingress_deployment
 from serve.ingress.gateway import IngressSettings
 from serve.ingress.guard import LOOPBACK_NAMES
 from serve.reporting.deployment import reporting_deployment
+from serve.reporting.origin import OriginRules
+from topology.data_directory import DataDirectory
 from topology.settings import Settings
 
 log = logging.getLogger("lumilink.topology")
@@ -37,8 +42,15 @@ LOOPBACK = "127.0.0.1"
 class Cluster:
     """A gateway's actors and deployments on a Ray of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, data: DataDirectory) -> None:
         self._settings = settings
+        self._storage = StorageSettings(
+            gateway=token_hex(8),
+            journal=data.journal_url(settings.journal),
+            durability=settings.durability,
+            seal_key=data.seal_key(),
+            history_bytes=settings.history_bytes,
+        )
         self._secret = new_secret()
         self._capacity: ActorHandle[CapacityShell] | None = None
         self._workers: list[ActorHandle[WorkerShell]] = []
@@ -72,12 +84,18 @@ class Cluster:
             cancel_grace_s=settings.cancel_grace_s,
             detached_ttl_s=settings.detached_ttl_s,
             max_frame_bytes=settings.max_frame_bytes,
-            history_bytes=settings.history_bytes,
+            agent_idle_s=settings.agent_idle_s,
+            question_ttl_s=settings.question_ttl_s,
+            reconnect=ReconnectPolicy(
+                first_delay_s=settings.reconnect_first_delay_s,
+                max_delay_s=settings.reconnect_max_delay_s,
+                attempts=settings.reconnect_attempts,
+            ),
         )
         for number in range(settings.workers):
             worker_id = f"worker-{number}"
             worker = WorkerSettings(
-                worker_id, LOOPBACK, self._secret, settings.sessions_per_worker, connection
+                worker_id, LOOPBACK, self._secret, settings.sessions_per_worker, connection, self._storage
             )
             self._workers.append(start_worker(worker))
 
@@ -103,11 +121,12 @@ class Cluster:
             profile_deadline_s=settings.agent_start_timeout_s,
             connection_idle_s=settings.connection_idle_s,
         )
-        replicas = ingress_deployment(settings.ingress_replicas)
+        rules = OriginRules(ingress.allowed_hosts, ingress.allowed_origins)
+        replicas, reporting = ingress_deployment(settings.ingress_replicas), reporting_deployment()
         ray_serve.run_many(
             [
                 ray_serve.RunTarget(target=replicas.bind(ingress), name="ingress", route_prefix="/acp"),
-                ray_serve.RunTarget(target=reporting_deployment().bind(), name="reporting", route_prefix="/"),
+                ray_serve.RunTarget(target=reporting.bind(rules), name="reporting", route_prefix="/"),
             ]
         )
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from actors import errors
 from actors.agents.target import AgentTarget
+from actors.journal.contract import Durability
 
 EXAMPLE_AGENT = f"stdio:{sys.executable} -m actors.agents.example"
 MAX_FRAME_BYTES = 16 * 1024 * 1024
@@ -29,6 +30,12 @@ def _target(text: str) -> str:
     except errors.SettingsError as error:
         raise ValueError(error.detail) from None
     return text
+
+
+def _journal(text: str) -> str:
+    if text in ("sqlite", "memory") or text.startswith(("redis://", "rediss://")):
+        return text
+    raise ValueError("expected sqlite, memory, redis://… or rediss://…")
 
 
 class Settings(BaseSettings):
@@ -51,7 +58,19 @@ class Settings(BaseSettings):
     ingress_replicas: int = Field(
         1, ge=1, le=32, description="Ingress replicas that hold client connections."
     )
-    data_dir: Path = Field(Path(".lumilink"), description="Where this gateway's logs are found, under logs/.")
+    data_dir: Path = Field(
+        Path(".lumilink"), description="Where the journal and its key are kept; logs are found under logs/."
+    )
+    journal: Annotated[str, AfterValidator(_journal)] = Field(
+        "sqlite",
+        description="Where sessions are kept: sqlite (a file in data_dir), redis://…, or memory, which ends "
+        "with its worker.",
+        repr=False,
+    )
+    durability: Durability = Field(
+        "process",
+        description="What an event outlives once it is shown: a killed process, or a loss of power.",
+    )
     allowed_origins: tuple[str, ...] = Field((), description="Origins of web pages that may connect.")
     max_frame_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=MAX_FRAME_BYTES, description="Largest JSON-RPC message that is taken."
@@ -62,9 +81,20 @@ class Settings(BaseSettings):
     request_timeout_s: float = Field(60.0, gt=0, description="Time for an agent's answer to all but prompts.")
     cancel_grace_s: float = Field(30.0, gt=0, description="Time for an agent to end a cancelled turn.")
     detached_ttl_s: float = Field(
-        900.0, gt=0, description="Time until a session without clients and turns is closed."
+        900.0, gt=0, description="Time until a session without clients and turns is unloaded from its worker."
     )
-    history_bytes: int = Field(1024 * 1024, ge=4096, description="Messages kept in memory of one session.")
+    history_bytes: int = Field(
+        128 * 1024, ge=4096, description="Messages of one session kept in memory; the journal has all."
+    )
+    agent_idle_s: float = Field(
+        900.0, gt=0, description="Time without a turn until an agent that can load its session is let go."
+    )
+    question_ttl_s: float = Field(
+        86_400.0, gt=0, description="Time until a question of an agent that nobody answers is cancelled."
+    )
+    reconnect_first_delay_s: float = Field(1.0, gt=0, description="Pause before an agent is dialled again.")
+    reconnect_max_delay_s: float = Field(30.0, gt=0, description="Longest pause between two such attempts.")
+    reconnect_attempts: int = Field(5, ge=1, le=100, description="Attempts until the agent counts as lost.")
     connection_idle_s: float = Field(
         300.0, gt=0, description="Time until an unused HTTP connection is closed."
     )
@@ -109,6 +139,6 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
 
 def _line(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"]) or "settings"
-    got = "" if name == "agent" else f", got {fault['input']!r}"
+    got = "" if name in ("agent", "journal") else f", got {fault['input']!r}"
     said = fault["msg"].removeprefix("Value error, ")
     return f"{name}: {said[:1].lower()}{said[1:]}{got}"

@@ -14,6 +14,7 @@ from typing import NoReturn, Self
 from rich.console import Console
 
 from actors import errors
+from topology.data_directory import DataDirectory
 from topology.haproxy import wait_until_routed
 from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
@@ -36,7 +37,7 @@ def run(settings: Settings) -> int:
     """
     check_port(settings.host, settings.port)
     console = Console(stderr=True)
-    with _StopRequest() as stop:
+    with DataDirectory(settings.data_dir) as data, _StopRequest() as stop:
         run_dir = _new_run_dir()
         with watchdog(run_dir):
             haproxy = has_haproxy()
@@ -46,9 +47,8 @@ def run(settings: Settings) -> int:
                     "which carries about a tenth.[/yellow]"
                 )
             os.environ.update(ray_environment(run_dir, haproxy=haproxy))
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
             try:
-                _serve(settings, console, stop, run_dir, haproxy=haproxy)
+                _serve(settings, data, console, stop, run_dir, haproxy=haproxy)
             except BaseException as error:
                 # What is raised in the midst of Ray's C++ code may come out of it as another error; and as
                 # long as Ray's own handler of SIGTERM is in place, that is how SIGTERM shows.
@@ -57,11 +57,19 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _serve(settings: Settings, console: Console, stop: _StopRequest, run_dir: Path, *, haproxy: bool) -> None:
+def _serve(
+    settings: Settings,
+    data: DataDirectory,
+    console: Console,
+    stop: _StopRequest,
+    run_dir: Path,
+    *,
+    haproxy: bool,
+) -> None:
     # Ray reads its environment when it is imported, so this comes after it was set.
     from topology.cluster import Cluster, log_dir
 
-    cluster = Cluster(settings)
+    cluster = Cluster(settings, data)
     try:
         with console.status("starting Ray") as status:
             cluster.start_ray()
@@ -77,7 +85,7 @@ def _serve(settings: Settings, console: Console, stop: _StopRequest, run_dir: Pa
                 )
         url = f"http://{settings.host}:{settings.port}"
         print(f"ready {url}", flush=True)  # noqa: T201 - the one line that scripts wait for
-        console.print(f"[dim]logs: {_link_logs(settings.data_dir, log_dir())}[/dim]")
+        console.print(f"[dim]logs: {_link_logs(data.path, log_dir())}[/dim]")
         console.print(f"Talk to the agent with [bold]lumilink chat --url {url}[/bold] in a second terminal.")
         stop.wait()
     finally:

@@ -13,12 +13,12 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from actors import errors
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
+from actors.capacity.whereabouts import Whereabouts
 
 CAPACITY_NAME = "lumilink-capacity"
 NAMESPACE = "lumilink"
 INGRESS_SILENCE_S = 6.0
 CALL_DEADLINE_S = 10.0
-SETTLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class CapacityShell:
 
     def __init__(self) -> None:
         self._ledger = Ledger()
-        self._started_at = time.monotonic()
+        self._whereabouts = Whereabouts(self._ledger)
         self._ingress: dict[str, tuple[IngressReport, float]] = {}
 
-    async def report_worker(self, report: WorkerReport) -> None:
-        """A worker's heartbeat."""
-        self._ledger.report(report, time.monotonic())
+    async def report_worker(self, report: WorkerReport) -> bool:
+        """A worker's heartbeat. False: this life counts as dead and its sessions are given to others."""
+        return self._ledger.report(report, time.monotonic())
 
     async def report_ingress(self, report: IngressReport) -> list[IngressReport]:
         """A replica's heartbeat; it gets the replicas that are alive."""
@@ -61,13 +61,20 @@ class CapacityShell:
         self._ledger.release(session_id)
 
     async def locate(self, session_id: str) -> Place:
-        """See ``Ledger.locate``; a fresh actor says that it does not know yet, not that there is none."""
-        try:
-            return self._ledger.locate(session_id)
-        except errors.SessionNotFoundError:
-            if time.monotonic() - self._started_at < SETTLE_S:
-                raise errors.WorkerUnavailableError("the workers have not reported yet", 1.0) from None
-            raise
+        """See ``Whereabouts.locate``."""
+        return self._whereabouts.locate(session_id)
+
+    async def find(self, session_id: str) -> Place | None:
+        """See ``Whereabouts.find``."""
+        return self._whereabouts.find(session_id)
+
+    async def whereis(self, life: str) -> Place | None:
+        """See ``Whereabouts.whereis``."""
+        return self._whereabouts.whereis(life)
+
+    async def relocate(self, session_ids: list[str], lost: str) -> dict[str, Place]:
+        """See ``Whereabouts.relocate``."""
+        return await self._whereabouts.relocate(session_ids, lost)
 
     async def places(self) -> list[Place]:
         """See ``Ledger.places``."""
@@ -105,18 +112,40 @@ class CapacityClient:
         await self._call("release", session_id)
 
     async def locate(self, session_id: str) -> Place:
-        """See ``Ledger.locate``."""
+        """See ``Whereabouts.locate``."""
         place: Place = await self._call("locate", session_id)
         return place
+
+    async def find(self, session_id: str) -> Place | None:
+        """Where a session is, or is awaited; None if no worker has it. Nothing is reserved."""
+        place: Place | None = await self._call("find", session_id)
+        return place
+
+    async def whereis(self, life: str) -> Place | None:
+        """Where the worker with this life is; None means that it is dead for sure.
+
+        Raises WorkerUnavailableError while the capacity actor is too fresh to know.
+        """
+        place: Place | None = await self._call("whereis", life)
+        return place
+
+    async def relocate(self, session_ids: list[str], lost: str) -> dict[str, Place]:
+        """Where sessions go whose link to the worker with the life ``lost`` broke; see ``Whereabouts``.
+
+        Raises WorkerUnavailableError while there is no worker, or the capacity actor is too fresh to know.
+        """
+        places: dict[str, Place] = await self._call("relocate", session_ids, lost)
+        return places
 
     async def places(self) -> list[Place]:
         """See ``Ledger.places``."""
         places: list[Place] = await self._call("places")
         return places
 
-    async def report_worker(self, report: WorkerReport) -> None:
-        """A worker's heartbeat."""
-        await self._call("report_worker", report)
+    async def report_worker(self, report: WorkerReport) -> bool:
+        """A worker's heartbeat. False: this life counts as dead; the process should end itself."""
+        known: bool = await self._call("report_worker", report)
+        return known
 
     async def report_ingress(self, report: IngressReport) -> list[IngressReport]:
         """A replica's heartbeat; returns the replicas that are alive."""

@@ -9,78 +9,94 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import msgspec
-
 from actors import errors
+from actors.connection.attaching import attach
 from actors.connection.attachment import Attachment
+from actors.connection.comeback import Comeback
+from actors.connection.deciding import Deciding, views
+from actors.connection.events import Asker
 from actors.connection.messages import (
     AgentGone,
-    AttachMode,
     AttachSession,
+    BringBack,
     CancelOverdue,
     CheckIdle,
     ClientFrame,
-    ConnectionSettings,
     Credit,
+    DecideQuestion,
     DescribeSessions,
     Detach,
     ForkSession,
+    ListQuestions,
     OpenSession,
+    Pressed,
+    QuestionExpired,
     Readable,
     RequestOverdue,
-    SessionDirectory,
+    TellAgent,
 )
 from actors.connection.opening import Opening
 from actors.connection.port import AgentPort
+from actors.connection.prompting import Prompting
+from actors.connection.rejoining import Rejoining
 from actors.connection.requests import ClientRequests
+from actors.connection.scope import Scope
 from actors.connection.session import Session
+from actors.connection.store import StoredSession
 from actors.connection.table import SessionTable
 from actors.kernel.actor import Actor
 from actors.kernel.states import StopReason
-from actors.protocol import compose, rewrite
+from actors.protocol import compose
 from actors.protocol.envelope import Envelope, MessageKind, params_of
 from actors.protocol.models import CancelRequestParams
 
 log = logging.getLogger("lumilink.connection")
 
 IDLE_CHECK_S = 30.0
+SETTLE_S = 3.0
 
 
 class ConnectionActor(Actor):
-    """Holds a link to an agent; made by the workspace actor for one ``session/new``."""
+    """Holds a link to an agent; made by the workspace actor for one ``session/new``.
 
-    def __init__(
-        self, settings: ConnectionSettings, directory: SessionDirectory, installation: str, workspace_id: str
-    ) -> None:
-        self._settings = settings
-        self._directory = directory
-        self._installation = installation
-        self._workspace_id = workspace_id
-        self._unused_since: float | None = None
+    With ``stored`` it takes up a session that the journal has; its agent is brought back when needed.
+    """
+
+    def __init__(self, scope: Scope, stored: StoredSession | None = None) -> None:
+        self._scope = scope
+        self._stored = stored
+        self._idle_since = 0.0
+        self._alone_since = 0.0
+        self._ending: errors.LumiLinkError | None = None
 
     async def started(self) -> None:
-        """Make the agent's side; it dials when the first session is opened."""
-        settings = self._settings
+        """Make the agent's side; it dials when the first session is opened, or needs it."""
+        scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
         self._port = AgentPort(self.context.ref, settings, self._from_agent, self._agent_gone)
-        self._sessions = SessionTable(self._directory, self.context.ref)
-        self._opening = Opening(
-            self._port,
-            self._sessions,
-            self._directory,
-            self._from_agent,
-            settings=settings,
-            installation=self._installation,
-            workspace_id=self._workspace_id,
+        self._sessions = SessionTable(scope.directory, self.context.ref)
+        self._opening = Opening(self._port, self._sessions, scope, self._from_agent, self._session_lost)
+        self._rejoining = Rejoining(
+            self.context, self._port, self._sessions, recall, settings.agent_start_timeout_s
         )
+        self._comeback = Comeback(self.context, self._rejoining, self._sessions, settings.reconnect)
+        self._prompting = Prompting(
+            self.context, self._port, self._rejoining, recall, settings.cancel_grace_s
+        )
+        self._deciding = Deciding(self.context, self._port, settings.question_ttl_s)
         self._requests = ClientRequests(
             self.context,
             self._port,
+            self._prompting,
+            self._rejoining,
+            self._deciding,
             self._close_session,
             request_timeout_s=settings.request_timeout_s,
-            cancel_grace_s=settings.cancel_grace_s,
             max_frame_bytes=settings.max_frame_bytes,
         )
+        self._idle_since = self._alone_since = asyncio.get_running_loop().time()
         self.context.after(IDLE_CHECK_S, CheckIdle())
+        if self._stored is not None:
+            self._take_up(self._stored)
 
     def receive(self, message: object) -> object:
         """Take one message; see ``messages.py``."""
@@ -95,7 +111,7 @@ class ConnectionActor(Actor):
                 attachment.grant(frames, size)
                 session = self._sessions.get(session_id)
                 if session is not None:
-                    session.catch_up(attachment)
+                    self._catch_up(session, attachment)
             case OpenSession():
                 return self.context.run(self._open(message), name="open session")
             case ForkSession():
@@ -115,9 +131,23 @@ class ConnectionActor(Actor):
             case RequestOverdue():
                 self._requests.overdue(message)
             case CancelOverdue():
-                self._requests.cancel_overdue(message)
+                self._prompting.cancel_overdue(message)
+            case TellAgent():
+                self._deciding.tell_agent(message)
+            case Pressed(pressed):
+                self._port.press(pressed)
+            case BringBack():
+                self._comeback.attempt()
             case CheckIdle():
                 self._check_idle()
+            case QuestionExpired(session_id):
+                session = self._sessions.get(session_id)
+                if session is not None:
+                    self._deciding.expire(session, message)
+            case ListQuestions(session_id):
+                return views(self._session(session_id).questions.open())
+            case DecideQuestion(session_id):
+                self._deciding.decide(self._session(session_id), message)
             case DescribeSessions():
                 return [session.summary() for session in self._sessions]
             case _:
@@ -125,14 +155,28 @@ class ConnectionActor(Actor):
         return None
 
     async def stopping(self, reason: StopReason) -> None:
-        """End the link and tell every client that its session is over."""
-        error = errors.SessionClosedError("the session was closed")
+        """Let go of the agent and the clients; the sessions stay in the journal.
+
+        What runs is interrupted. The clients are told once all that happened is committed.
+        """
+        error = self._ending or errors.GatewayStoppingError("the worker is stopping")
         if reason is StopReason.FAILED:
-            error = errors.SessionClosedError("the session's actor failed; see the worker's log")
-        for session in self._sessions:
-            self._sessions.remove(session)
-            session.end_attachments(error)
-        await self._port.close()
+            error = errors.SessionMovedError("the session's actor failed and is started again")
+        sessions = list(self._sessions)
+        for session in sessions:
+            if not session.closed:
+                self._prompting.interrupt(session, error.detail)
+                session.void_questions()
+                session.stream.save()
+        try:
+            await _settled(sessions)
+        finally:
+            for session in sessions:
+                self._sessions.remove(session)
+                session.end_attachments(error)
+            await self._port.close()
+
+    # ------------------------------------------------------------------ sessions
 
     async def _open(self, request: OpenSession) -> None:
         if not await self._opening.open(request):
@@ -142,9 +186,55 @@ class ConnectionActor(Actor):
         await self._opening.fork(request)
         self._stop_if_empty()
 
+    def _take_up(self, stored: StoredSession) -> None:
+        """Another process had the session: what it left unfinished is over."""
+        scope, record = self._scope, stored.record
+        session = scope.store.restore(stored, scope.lease, self._session_lost)
+        self._sessions.add(session)
+        self._prompting.finish_stored(session, record.turn)
+        for question in record.asked:
+            session.void_stored(question)
+        if record.turn is not None:
+            self._comeback.begin()
+
+    def _session(self, session_id: str) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise errors.SessionNotFoundError(f"no session {session_id}")
+        return session
+
     def _stop_if_empty(self) -> None:
         if not self._sessions and not self._opening.is_under_way:
             self.context.stop()
+
+    def _session_lost(self, session: Session, error: errors.LumiLinkError) -> None:
+        """The journal took no more of a session: whoever holds it now, it is not us."""
+        log.warning("session %s is let go: %s", session.session_id, error)
+        self._ending = errors.SessionMovedError("the session is taken up from the journal again")
+        if isinstance(error, errors.FenceRefusedError):
+            self._scope.lease.refused()
+        self.context.stop()
+
+    def _close_session(self, session: Session, attachment: Attachment, request: Envelope) -> None:
+        self._requests.end(session)
+        session.closed = True
+        session.stream.save()
+        self._sessions.remove(session)
+        self.context.run(self._close_everywhere(session, attachment, request), name="close session")
+
+    async def _close_everywhere(self, session: Session, attachment: Attachment, request: Envelope) -> None:
+        """The client is answered once the journal knows that the session is closed."""
+        await _settled([session])
+        attachment.say_now(request.raw_id, compose.response(request.echo_id, {}))
+        session.end_attachments(errors.SessionClosedError("the session was closed by a client"))
+        assert request.method is not None
+        try:
+            if self._port.offers("sessionCapabilities", request.method.removeprefix("session/")):
+                params = {"sessionId": session.agent_id}
+                await self._port.call(request.method, params, self._scope.settings.request_timeout_s)
+        except errors.LumiLinkError as error:
+            log.info("the agent did not close its session: %s", error)
+        self._stop_if_empty()
 
     # ------------------------------------------------------------------ attachments
 
@@ -155,49 +245,19 @@ class ConnectionActor(Actor):
             return
         if attachment.gone:
             return
-        head = session.history.last_seq
-        after = {AttachMode.LOAD: 0, AttachMode.RESUME: head}.get(message.mode, message.after_seq)
-        if not 0 <= after <= head:
-            attachment.end(
-                errors.InvalidParamsError(f"afterSeq: expected 0 to {head}, the newest event; got {after}")
-            )
-            return
-        session.attach(attachment, after)
-        attachment.say(message.request.raw_id, self._attached(session, message, after), head)
-        session.ask_again(attachment)
-        session.touch()
-
-    def _attached(self, session: Session, message: AttachSession, after: int) -> bytes:
-        history = session.history
-        about = {
-            "seq": history.last_seq,
-            "firstSeq": history.first_seq,
-            "reset": after + 1 < history.first_seq,
-            "workspaceId": session.workspace_id,
-        }
-        request_id = message.request.echo_id
-        if message.mode is AttachMode.CURSOR:
-            return compose.response(request_id, {"sessionId": session.session_id, **about})
-        setup = msgspec.json.decode(session.setup, type=dict[str, msgspec.Raw])
-        setup.pop("sessionId", None)
-        return rewrite.with_meta(compose.response(request_id, setup), about, part="result")
-
-    def _close_session(self, session: Session, attachment: Attachment, request: Envelope) -> None:
-        self._requests.end(session)
-        self._sessions.remove(session)
-        attachment.say_now(request.raw_id, compose.response(request.echo_id, {}))
-        session.end_attachments(errors.SessionClosedError("the session was closed by a client"))
-        self.context.run(self._close_at_agent(session, request), name="close session")
-
-    async def _close_at_agent(self, session: Session, request: Envelope) -> None:
-        assert request.method is not None
         try:
-            if self._port.offers("sessionCapabilities", request.method.removeprefix("session/")):
-                params = {"sessionId": session.agent_id}
-                await self._port.call(request.method, params, self._settings.request_timeout_s)
+            attach(session, message, self._scope.store.sealer)
         except errors.LumiLinkError as error:
-            log.info("the agent did not close its session: %s", error)
-        self._stop_if_empty()
+            attachment.end(error)
+            return
+        self._catch_up(session, attachment)
+        for request_id in message.pending:
+            self._prompting.recover(session, Asker(attachment.client, request_id))
+
+    def _catch_up(self, session: Session, attachment: Attachment) -> None:
+        if not attachment.catch_up(session.history):
+            past = self._scope.store.recall.show_past(session, attachment)
+            self.context.run(past, name="read back")
 
     # ------------------------------------------------------------------ the agent
 
@@ -209,7 +269,7 @@ class ConnectionActor(Actor):
             self._without_session(message)
         elif message.kind is MessageKind.REQUEST:
             try:
-                session.ask(message)
+                self._deciding.ask(session, message)
             except errors.LumiLinkError as error:
                 self._refuse_agent(message, error)
         elif message.session_id is not None:
@@ -239,30 +299,48 @@ class ConnectionActor(Actor):
             log.debug("cannot refuse %s: %s", message.method, closed)
 
     def _agent_gone(self, gone: AgentGone) -> None:
-        """Its sessions stay, to be read. Whoever dials closes the link, also one that ended by itself."""
+        """Its sessions stay. Whoever dials closes the link, also one that ended by itself."""
         if gone.closed.clean:
             return
-        log.warning("agent of workspace %s ended: %s", self._workspace_id, gone.closed.reason)
+        log.warning("agent of workspace %s ended: %s", self._scope.workspace_id, gone.closed.reason)
         for session in self._sessions:
-            session.questions.clear()
-            toast = {"kind": "agent-closed", "severity": "error", "toast": "The agent ended unexpectedly."}
-            session.notice("_lumilink/notice", {**toast, "detail": gone.closed.reason})
-        self.context.run(self._port.close(), name="let go of the agent")
+            session.void_questions()
+            toast = "The agent ended unexpectedly."
+            session.notice("agent-closed", "error", toast, detail=gone.closed.reason)
+        self.context.run(self._port.let_go(), name="let go of the agent")
+        if not self._opening.is_under_way:
+            self._comeback.begin()
 
     # ------------------------------------------------------------------ idleness
 
     def _check_idle(self) -> None:
-        """Close what nobody has been attached to for ``detached_ttl_s`` while no turn ran."""
+        """Let the agent go after ``agent_idle_s`` without a turn, and all after ``detached_ttl_s`` alone."""
         now = asyncio.get_running_loop().time()
         for session in self._sessions:
             session.drop_gone()
-        used = any(session.attachments or session.turns.running for session in self._sessions)
-        if used or self._opening.is_under_way:
-            self._unused_since = None
-        elif self._unused_since is None:
-            self._unused_since = now
-        elif now - self._unused_since >= self._settings.detached_ttl_s:
-            log.info("workspace %s: nobody came back, closing the agent", self._workspace_id)
+        working = self._opening.is_under_way or any(session.turns.running for session in self._sessions)
+        if working:
+            self._idle_since = now
+        if working or any(session.attachments for session in self._sessions):
+            self._alone_since = now
+        if now - self._alone_since >= self._scope.settings.detached_ttl_s:
+            log.info("workspace %s: nobody came back, its session is unloaded", self._scope.workspace_id)
             self.context.stop(StopReason.IDLE)
             return
+        idle = now - self._idle_since >= self._scope.settings.agent_idle_s
+        if idle and self._port.is_connected and self._can_come_back():
+            self.context.run(self._port.close(), name="let the agent go")
         self.context.after(IDLE_CHECK_S, CheckIdle())
+
+    def _can_come_back(self) -> bool:
+        return self._port.offers("loadSession") or self._port.offers("sessionCapabilities", "resume")
+
+
+async def _settled(sessions: list[Session]) -> None:
+    """Wait until all that happened is in the journal, at most SETTLE_S seconds."""
+    try:
+        async with asyncio.timeout(SETTLE_S):
+            for session in sessions:
+                await session.stream.settled()
+    except TimeoutError:
+        log.warning("the journal does not take the end of %d sessions in time", len(sessions))

@@ -1,28 +1,25 @@
 """One client's live view of a session, with a bounded window.
 
 An attachment sends events as they happen while its window is open. Once the window is used up, or the
-link is congested, it falls behind: it keeps only its position, and reads on from the history when the
-client has taken what it was sent. So nobody waits for a slow client, and nothing is kept twice for it.
-One that falls behind what the history still has is ended, and told so: it is never shown a gap.
+link is congested, it falls behind: it keeps only its position, and reads on from the history, and before
+that from the journal, when the client has taken what it was sent. So nobody waits for a slow client, and
+nothing is kept for it. It is never shown a gap.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from actors import errors
-from actors.connection.events import Event, EventKind
+from actors.connection.events import Event, EventKind, all_but
 from actors.connection.history import History
 from actors.link.channel import Channel
 
 WINDOW_FRAMES = 512
 WINDOW_BYTES = 256 * 1024
 MAX_PRIVATE = 256
-
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,9 @@ def _nobody(_ended: Attachment) -> None:
 class Attachment:
     """Created by the worker for a stream of a link; belongs to one session's connection actor.
 
-    ``on_end`` is called when the session's side ends it, so that its stream can be forgotten. ``gone`` means
-    that nothing is shown any more, whoever ended it.
+    ``client`` is the id of the client's connection, which has one view of a session at a time. ``on_end`` is
+    called when the session's side ends it, so that its stream can be forgotten. ``gone`` means that nothing
+    is shown any more, whoever ended it.
     """
 
     __slots__ = (
@@ -56,7 +54,6 @@ class Attachment:
         "channel",
         "client",
         "gone",
-        "number",
         "position",
         "stream",
     )
@@ -64,7 +61,6 @@ class Attachment:
     def __init__(
         self, channel: Channel, stream: int, client: str, on_end: Callable[[Attachment], None] = _nobody
     ) -> None:
-        self.number = next(_numbers)
         self.channel = channel
         self.stream = stream
         self.client = client
@@ -77,19 +73,25 @@ class Attachment:
         self._asked_from = 0
         self._private: deque[tuple[int, bytes, bytes]] = deque()
 
-    def start(self, history: History, position: int) -> None:
-        """Show every event after ``position`` that is still kept, then what happens.
+    def start(self, position: int, asked_from: int) -> None:
+        """Begin after event ``position``; ``catch_up`` shows what follows.
 
-        Questions of the past are left out: the session asks those again that are still open.
+        Questions and decisions before ``asked_from`` are left out: the session asks those again that are
+        still open.
         """
-        self.position = max(position, history.first_seq - 1)
-        self._asked_from = history.last_seq + 1
-        self.catch_up(history)
+        self.position = position
+        self._asked_from = asked_from
+        self._lagging = True
 
     @property
     def is_lagging(self) -> bool:
-        """Whether it reads from the history instead of live."""
+        """Whether it reads from the history or the journal instead of live."""
         return self._lagging
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more can be shown now."""
+        return not (self.gone or self._is_full())
 
     def offer(self, event: Event) -> None:
         """Send a new event if the client keeps up; else remember nothing but the position."""
@@ -99,6 +101,8 @@ class Attachment:
             self._lagging = True
             return
         self._show(event)
+        if self._private:
+            self._say_up_to(event.seq)
 
     def say(self, request_id: bytes, message: bytes, after_seq: int) -> None:
         """Send what concerns this client alone, after event ``after_seq``.
@@ -108,10 +112,10 @@ class Attachment:
         """
         if self.gone:
             return
-        if not (self._lagging or self._is_full()):
+        if not (self._lagging or self._private or self.position < after_seq or self._is_full()):
             self._send_private(request_id, message)
         elif len(self._private) < MAX_PRIVATE:
-            self._lagging = True
+            self._lagging = self._lagging or self._is_full()
             self._private.append((after_seq, request_id, message))
         else:
             self.end(errors.SlowConsumerError(f"{MAX_PRIVATE} answers wait to be read"))
@@ -122,25 +126,36 @@ class Attachment:
             self._send_private(request_id, message)
 
     def grant(self, frames: int, size: int) -> None:
-        """The client has taken that much: widen the window again."""
-        self._frames += frames
-        self._size += size
+        """The client has taken that much: widen the window again, never beyond what it was.
 
-    def catch_up(self, history: History) -> None:
-        """Read on from the history until the window is used up or the newest event is sent."""
+        A client that comes back takes what an earlier view of it was sent, too.
+        """
+        self._frames = min(self._frames + frames, WINDOW_FRAMES)
+        self._size = min(self._size + size, WINDOW_BYTES)
+
+    def catch_up(self, history: History) -> bool:
+        """Read on from the history until the window is used up or the newest event is sent.
+
+        False if the next event is no longer in it: ``show`` what the journal has first.
+        """
         if self.gone:
-            return
-        if self.position + 1 < history.first_seq:
-            self.end(errors.SlowConsumerError("the client fell behind what is kept of the session"))
-            return
+            return True
         self._lagging = True
-        for event in history.after(self.position):
+        if self.position + 1 < history.first_seq:
+            return False
+        self.show(history.after(self.position))
+        if self.position == history.last_seq:
+            self._say_up_to(self.position)
+            self._lagging = self._is_full()
+        return True
+
+    def show(self, events: Iterable[Event]) -> None:
+        """Show the next events, as far as there is room."""
+        for event in events:
             self._say_up_to(self.position)
             if self._is_full():
                 return
             self._show(event)
-        self._say_up_to(history.last_seq)
-        self._lagging = bool(self._private)
 
     def end(self, error: errors.LumiLinkError) -> None:
         """Show nothing more, and tell the replica why. What still waits is not sent. Once is enough."""
@@ -148,6 +163,11 @@ class Attachment:
             return
         self.leave()
         self.channel.send_close(self.stream, error)
+        self._on_end(self)
+
+    def give_way(self) -> None:
+        """The client's connection has a new view of the session in its place."""
+        self.leave()
         self._on_end(self)
 
     def leave(self) -> None:
@@ -165,21 +185,23 @@ class Attachment:
 
     def _show(self, event: Event) -> None:
         self.position = event.seq
+        if event.kind is EventKind.UPDATE or self._is_shown(event):
+            self._spend(event.message)
+            self.channel.send_data(self.stream, event.message, event.seq)
+
+    def _is_shown(self, event: Event) -> bool:
         kind = event.kind
-        message = event.message
-        if kind is EventKind.UPDATE:
-            self._spend(message)
-            self.channel.send_data(self.stream, message)
-        elif kind is EventKind.ANSWER:
-            if event.concerns == self.number:
-                self._send_private(event.request_id, message)
-        elif kind is EventKind.PROMPT:
-            if event.concerns != self.number:
-                self._spend(message)
-                self.channel.send_data(self.stream, message)
-        elif event.seq >= self._asked_from and event.concerns in (None, self.number):
-            self._spend(message)
-            self.channel.send_data(self.stream, message)
+        if kind is EventKind.PROMPT:
+            return event.concerns != self.client
+        # What was asked and told before this view began is over, or is asked again.
+        if event.seq < self._asked_from:
+            return False
+        if kind is EventKind.QUESTION:
+            return event.concerns in ("", self.client)
+        if kind is EventKind.DECISION:
+            told = event.concerns
+            return told in ("", self.client) or (told[0] == "!" and told != all_but(self.client))
+        return kind is EventKind.NOTICE
 
     def _send_private(self, request_id: bytes, message: bytes) -> None:
         self._spend(message)

@@ -28,7 +28,7 @@ READABLE = Readable()
 class AgentInbox:
     """The ``AgentListener`` of one connection."""
 
-    __slots__ = ("_bytes", "_closed", "_frames", "_link", "_owner", "_paused", "_told", "label")
+    __slots__ = ("_bytes", "_closed", "_frames", "_link", "_owner", "_paused", "_pressed", "_told", "label")
 
     def __init__(self, owner: ActorRef, label: str) -> None:
         self.label = label
@@ -38,11 +38,14 @@ class AgentInbox:
         self._link: AgentLink | None = None
         self._closed: LinkClosed | None = None
         self._paused = False
+        self._pressed = False
         self._told = False
 
     def bind(self, link: AgentLink) -> None:
         """The link whose reading is paused when the inbox is full."""
         self._link = link
+        if self._pressed:
+            link.pause_reading()
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -98,12 +101,25 @@ class AgentInbox:
             # What the agent of a stopped actor still says has no reader.
             log.debug("%s: %s", self.label, error)
 
+    def press(self, pressed: bool) -> None:
+        """Whether nothing is to be read for a reason that is not ours: the journal cannot keep up."""
+        if pressed == self._pressed:
+            return
+        self._pressed = pressed
+        if self._link is not None and not self._paused:
+            if pressed:
+                self._link.pause_reading()
+            else:
+                self._link.resume_reading()
+
     def _pause(self) -> None:
         if self._link is not None:
             self._paused = True
-            self._link.pause_reading()
+            if not self._pressed:
+                self._link.pause_reading()
 
     def _resume(self) -> None:
         if self._link is not None:
             self._paused = False
-            self._link.resume_reading()
+            if not self._pressed:
+                self._link.resume_reading()

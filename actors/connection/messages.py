@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,7 +10,10 @@ from actors import errors
 from actors.agents.link import LinkClosed
 from actors.agents.target import AgentTarget
 from actors.connection.attachment import Attachment
+from actors.connection.events import Asker
+from actors.connection.reconnecting import ReconnectPolicy
 from actors.kernel.ref import ActorRef
+from actors.protocol import surroundings
 from actors.protocol.envelope import Envelope
 
 
@@ -27,7 +30,9 @@ class ConnectionSettings:
     cancel_grace_s: float = 30.0
     detached_ttl_s: float = 900.0
     max_frame_bytes: int = 16 * 1024 * 1024
-    history_bytes: int = 1024 * 1024
+    agent_idle_s: float = 900.0
+    question_ttl_s: float = 86_400.0
+    reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
     agent_environment: tuple[str, ...] = ("*",)
 
 
@@ -38,7 +43,7 @@ class SessionDirectory(Protocol):
         """From now on ``holder`` takes what concerns the session."""
 
     def session_closed(self, session_id: str) -> None:
-        """The session is gone."""
+        """The session is not held here any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class OpenSession:
     request: Envelope
     client_initialize: bytes
     cwd: str
+    surroundings: bytes = surroundings.NONE
 
 
 class AttachMode(StrEnum):
@@ -62,13 +68,19 @@ class AttachMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttachSession:
-    """A client joins: ``session/load``, ``session/resume`` or ``_lumilink/session/attach``."""
+    """A client joins: ``session/load``, ``session/resume`` or ``_lumilink/session/attach``.
+
+    ``again``: its connection had a view of the session, which it lost. ``pending`` are then the ids, as JSON
+    text, of its prompts that were not answered.
+    """
 
     session_id: str
     attachment: Attachment
     request: Envelope
     mode: AttachMode
     after_seq: int = 0
+    again: bool = False
+    pending: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +129,9 @@ class AgentGone:
 
 @dataclass(frozen=True, slots=True)
 class RequestOverdue:
-    """A client's request (attachment, id) is unanswered at its deadline."""
+    """A client's request is unanswered at its deadline."""
 
-    key: tuple[int, bytes]
+    asker: Asker
     error: errors.LumiLinkError
 
 
@@ -128,6 +140,57 @@ class CancelOverdue:
     """The time is over that agents get to end the turn of a cancelled prompt, whose request ``call`` is."""
 
     call: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuestions:
+    """Ask: the open questions of a session that can be decided, a list of ``QuestionView``."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """An open question; ``params`` are those of the agent's request, as JSON text."""
+
+    question_id: str
+    method: str
+    params: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DecideQuestion:
+    """Ask: settle a question. ``result`` is the result of the agent's request, as JSON text."""
+
+    session_id: str
+    question_id: str
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionExpired:
+    """A question was open for as long as it may be."""
+
+    session_id: str
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellAgent:
+    """What the agent could not be told a moment ago."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """Whether agents are not to be read for now: the journal cannot keep up."""
+
+    pressed: bool
+
+
+class BringBack:
+    """Time to try again to reach an agent that went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +210,7 @@ class SessionSummary:
     updated_at: str
     attachments: int
     turn: str
+    loaded: bool = True
 
 
 class Readable:

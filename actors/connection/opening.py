@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 
 from actors import errors
 from actors.connection.attachment import Attachment
-from actors.connection.messages import ConnectionSettings, ForkSession, OpenSession, SessionDirectory
+from actors.connection.messages import ForkSession, OpenSession
 from actors.connection.port import AgentPort
+from actors.connection.record import SessionRecord, now_iso
+from actors.connection.scope import Scope
 from actors.connection.session import Session
+from actors.connection.store import OnLost
 from actors.connection.table import SessionTable
 from actors.protocol import rewrite
 from actors.protocol.envelope import Envelope, MessageKind, parse, result_of, result_raw
@@ -23,6 +27,14 @@ log = logging.getLogger("lumilink.connection")
 
 MAX_EARLY = 1024
 MAX_EARLY_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    session_id: str
+    cwd: str
+    initialize: bytes
+    surroundings: bytes
 
 
 class Opening:
@@ -36,20 +48,15 @@ class Opening:
         self,
         port: AgentPort,
         table: SessionTable,
-        directory: SessionDirectory,
+        scope: Scope,
         show: Callable[[Envelope], None],
-        *,
-        settings: ConnectionSettings,
-        installation: str,
-        workspace_id: str,
+        lost: OnLost,
     ) -> None:
         self._port = port
         self._table = table
-        self._directory = directory
+        self._scope = scope
         self._show = show
-        self._settings = settings
-        self._installation = installation
-        self._workspace_id = workspace_id
+        self._on_lost = lost
         self._under_way = 0
         self._early: list[Envelope] = []
         self._early_bytes = 0
@@ -97,20 +104,21 @@ class Opening:
             await work
             succeeded = True
         except errors.LumiLinkError as error:
-            log.info("session of workspace %s not opened: %s", self._workspace_id, error)
+            log.info("session of workspace %s not opened: %s", self._scope.workspace_id, error)
             failure = error
         finally:
             self._under_way -= 1
             if not succeeded:
-                self._directory.session_closed(session_id)
                 attachment.end(failure)
+                self._scope.directory.session_closed(session_id)
             self._release()
         return succeeded
 
     async def _open(self, request: OpenSession) -> None:
         await self._port.open(request.cwd, request.client_initialize)
-        answer = await self._port.call_forwarded(request.request, self._settings.agent_start_timeout_s)
-        self._opened(request.session_id, request.attachment, request.request, answer, request.cwd)
+        answer = await self._port.call_forwarded(request.request, self._scope.settings.agent_start_timeout_s)
+        made = _Wanted(request.session_id, request.cwd, request.client_initialize, request.surroundings)
+        self._opened(made, request.attachment, request.request, answer)
 
     async def _fork(self, request: ForkSession) -> None:
         source = self._table.get(request.session_id)
@@ -119,12 +127,11 @@ class Opening:
         if not self._port.offers("sessionCapabilities", "fork"):
             raise errors.AgentCapabilityError("this agent cannot fork sessions")
         frame = rewrite.with_session(request.request.frame, source.session_id, source.agent_id)
-        answer = await self._port.call_forwarded(parse(frame), self._settings.agent_start_timeout_s)
-        self._opened(request.new_session_id, request.attachment, request.request, answer, source.cwd)
+        answer = await self._port.call_forwarded(parse(frame), self._scope.settings.agent_start_timeout_s)
+        made = _Wanted(request.new_session_id, source.cwd, source.initialize, source.surroundings)
+        self._opened(made, request.attachment, request.request, answer)
 
-    def _opened(
-        self, session_id: str, attachment: Attachment, request: Envelope, answer: Envelope, cwd: str
-    ) -> None:
+    def _opened(self, wanted: _Wanted, attachment: Attachment, request: Envelope, answer: Envelope) -> None:
         frame = rewrite.with_id(answer, request.echo_id)
         if answer.kind is MessageKind.ERROR:
             attachment.say_now(request.raw_id, frame)
@@ -133,25 +140,31 @@ class Opening:
             raise errors.SessionClosedError("the client left before its session was ready")
         if self._lost:
             raise errors.AgentProtocolError("the agent said too much of a session before it named it")
-        session = self._session(session_id, answer, cwd)
+        session = self._session(wanted, answer)
         frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
         about = {"workspaceId": session.workspace_id, **self._port.agreement}
         frame = rewrite.with_meta(frame, about, part="result")
         self._table.add(session)
-        # Only the answer tells the client the session's id, so nothing of the session is shown before it.
-        attachment.say_now(request.raw_id, frame)
         session.attach(attachment, 0)
+        # Only the answer tells the client the session's id, so it follows on the event that begins the
+        # session and comes before all others. What the client is told of, the journal has.
+        attachment.say(request.raw_id, frame, session.stream.last_seq)
+        attachment.catch_up(session.history)
 
-    def _session(self, session_id: str, answer: Envelope, cwd: str) -> Session:
-        return Session(
-            session_id,
-            result_of(answer, NewSessionResult).session_id,
-            installation=self._installation,
-            workspace_id=self._workspace_id,
-            cwd=cwd,
+    def _session(self, wanted: _Wanted, answer: Envelope) -> Session:
+        begun = SessionRecord(
+            installation=self._scope.installation,
+            workspace_id=self._scope.workspace_id,
+            session_id=wanted.session_id,
+            agent_id=result_of(answer, NewSessionResult).session_id,
+            cwd=wanted.cwd,
             setup=result_raw(answer),
-            history_bytes=self._settings.history_bytes,
+            initialize=wanted.initialize,
+            sealed=self._scope.store.sealer.seal(wanted.surroundings),
+            title=None,
+            updated_at=now_iso(),
         )
+        return self._scope.store.begin(begun, wanted.surroundings, self._scope.lease, self._on_lost)
 
     def _release(self) -> None:
         """Show what waited; what is still not anyone's is held again or refused, by ``show``."""
@@ -161,4 +174,4 @@ class Opening:
             try:
                 self._show(message)
             except errors.LumiLinkError as error:
-                log.warning("an early message of workspace %s is lost: %s", self._workspace_id, error)
+                log.warning("an early message of workspace %s is lost: %s", self._scope.workspace_id, error)

@@ -26,6 +26,9 @@ from actors.protocol.members import split
 
 log = logging.getLogger("lumilink.connection")
 
+_USABLE = frozenset({ConnectionState.CONNECTED, ConnectionState.DEGRADED})
+_TALKING = _USABLE | {ConnectionState.CONNECTING, ConnectionState.RECONNECTING}
+
 READ_AT_ONCE = 64
 LOG_EVERY = 100
 
@@ -43,26 +46,46 @@ class AgentPort:
         on_message: Callable[[Envelope], None],
         on_gone: Callable[[AgentGone], None],
     ) -> None:
-        self.state = ConnectionState.CONNECTING
+        self.state = ConnectionState.DISCONNECTED
         self.profile = b"{}"
         self.agreement: dict[str, object] = {}
         self._settings = settings
         self._on_message = on_message
         self._on_gone = on_gone
+        self._owner = owner
         self._calls = AgentCalls()
         self._inbox = AgentInbox(owner, settings.target.label)
         self._link: AgentLink | None = None
         self._faults = 0
+        self._pressed = False
 
     # ---------------------------------------------------------------- opening and closing
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the agent can be told something."""
+        return self.state in _USABLE
+
     async def open(self, cwd: str, client_initialize: bytes) -> None:
-        """Dial and shake hands, within ``agent_start_timeout_s``.
+        """Dial and shake hands, within ``agent_start_timeout_s``; a link of before is let go first.
 
         Raises AgentStartError, AgentUnreachableError, AgentTimeoutError, AgentClosedError or
         AgentProtocolError (no common version, both are named).
         """
+        await self.let_go()
+        again = ConnectionState.RECONNECTING if self.state is ConnectionState.ERROR else None
+        self.state = states.check(self.state, again or ConnectionState.CONNECTING)
+        try:
+            await self._open(cwd, client_initialize)
+        except BaseException:
+            self._fail()
+            raise
+        self.state = states.check(self.state, ConnectionState.CONNECTED)
+
+    async def _open(self, cwd: str, client_initialize: bytes) -> None:
         settings = self._settings
+        self._inbox = AgentInbox(self._owner, settings.target.label)
+        self._inbox.press(self._pressed)
         env = inherited_environment(settings.agent_environment)
         options = DialOptions(cwd=cwd, env=env, max_frame_bytes=settings.max_frame_bytes)
         try:
@@ -81,20 +104,27 @@ class AgentPort:
             raise errors.AgentProtocolError(f"{settings.target.label} refused initialize")
         self.profile = result_raw(answer)
         self.agreement = read_agreement(self.profile)
-        self.state = states.check(self.state, ConnectionState.CONNECTED)
 
     async def close(self) -> None:
         """End the link; nothing of it is left afterwards. Once more is no harm."""
-        if self._link is not None:
-            await self._link.close()
-            self._link = None
+        if self.state is not ConnectionState.DISCONNECTED:
+            self.state = states.check(self.state, ConnectionState.DISCONNECTED)
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """End the link, whatever becomes of the connection."""
+        link = self._link
+        if link is not None:
+            await link.close()
+            if self._link is link:
+                self._link = None
         self._calls.fail_all(errors.AgentClosedError("the connection to the agent was closed"))
 
     # ---------------------------------------------------------------- to the agent
 
     def send(self, frame: bytes) -> None:
         """Send a message as it is. Raises AgentClosedError, FrameTooLargeError or MailboxFullError."""
-        if self._link is None or self.state is ConnectionState.ERROR:
+        if self._link is None or self.state not in _TALKING:
             raise errors.AgentClosedError(f"{self._settings.target.label} is gone")
         self._link.send(frame)
 
@@ -169,6 +199,11 @@ class AgentPort:
 
     # ---------------------------------------------------------------- from the agent
 
+    def press(self, pressed: bool) -> None:
+        """Read nothing more from the agent while ``pressed``: the journal cannot keep up."""
+        self._pressed = pressed
+        self._inbox.press(pressed)
+
     def read(self) -> None:
         """Handle what the agent sent, at most 64 messages at once."""
         for _ in range(READ_AT_ONCE):
@@ -210,11 +245,14 @@ class AgentPort:
             log.debug("cannot tell %s: %s", label, closed)
 
     def _gone(self, gone: AgentGone) -> None:
-        if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
-            self.state = states.check(self.state, ConnectionState.ERROR)
+        self._fail()
         reason = f"{self._settings.target.label} ended: {gone.closed.reason}"
         self._calls.fail_all(errors.AgentClosedError(reason))
         self._on_gone(gone)
+
+    def _fail(self) -> None:
+        if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
+            self.state = states.check(self.state, ConnectionState.ERROR)
 
     def offers(self, *path: str) -> bool:
         """Whether the agent's capabilities hold an object or true at ``path``."""

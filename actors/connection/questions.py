@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from actors import errors
 
@@ -13,19 +14,31 @@ SHARED_PREFIXES = ("session/request_permission", "elicitation/")
 answers (files, terminals), so they are asked of one client only."""
 
 
+class DecisionState(StrEnum):
+    """Why a question needs no answer any more."""
+
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+    """The agent cancelled its request."""
+    EXPIRED = "expired"
+    VOID = "void"
+    """The agent that asked is gone, or the session is."""
+
+
 @dataclass(slots=True)
 class Question:
     """One open request of the agent.
 
-    ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text. ``asked`` is the
-    attachment that was asked, if it was one alone and there was one.
+    ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text; ``seq`` its event.
+    ``asked`` is the client that was asked, if it was one alone and there was one; else empty.
     """
 
     question_id: str
     agent_id: bytes
     method: str
     message: bytes
-    asked: int | None = None
+    seq: int
+    asked: str = ""
 
     @property
     def is_shared(self) -> bool:
@@ -41,11 +54,11 @@ def is_shared(method: str) -> bool:
 class Questions:
     """The open questions of one session, oldest first."""
 
-    __slots__ = ("_asked", "_open", "_session_id")
+    __slots__ = ("_open", "_session_id", "count")
 
-    def __init__(self, session_id: str) -> None:
+    def __init__(self, session_id: str, count: int = 0) -> None:
         self._session_id = session_id
-        self._asked = 0
+        self.count = count
         self._open: dict[str, Question] = {}
 
     def __len__(self) -> int:
@@ -55,8 +68,8 @@ class Questions:
         """An id that no other question has, over all sessions. Raises MailboxFullError at 256 open ones."""
         if len(self._open) >= MAX_QUESTIONS:
             raise errors.MailboxFullError(f"{MAX_QUESTIONS} requests of the agent await an answer")
-        self._asked += 1
-        return f"{self._session_id}/q{self._asked}"
+        self.count += 1
+        return f"{self._session_id}/q{self.count}"
 
     def add(self, question: Question) -> None:
         """Keep a question until it is answered."""
@@ -82,6 +95,8 @@ class Questions:
         """All that is open, oldest first."""
         return tuple(self._open.values())
 
-    def clear(self) -> None:
-        """The agent that asked is gone."""
+    def take_all(self) -> tuple[Question, ...]:
+        """The agent that asked is gone: nothing is open any more."""
+        taken = self.open()
         self._open.clear()
+        return taken

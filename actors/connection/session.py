@@ -1,76 +1,111 @@
 """One ACP conversation: its event stream, who watches it, what it waits for.
 
-Plain state without I/O of its own; its connection actor calls it, one message at a time.
+Plain state without I/O of its own; its connection actor calls it, one message at a time. What happens is
+added to the stream, and shown once the journal has it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 
 import msgspec
 
 from actors import errors
+from actors.connection import record
 from actors.connection.attachment import Attachment
-from actors.connection.events import Asker, Event, EventKind
+from actors.connection.events import NOBODY, Asker, Event, EventKind, all_but
 from actors.connection.history import History
 from actors.connection.messages import SessionSummary
-from actors.connection.questions import Question, Questions, is_shared
-from actors.connection.turns import Turns
+from actors.connection.questions import DecisionState, Question, Questions, is_shared
+from actors.connection.record import EndedTurn, OpenQuestion, OpenTurn, SessionRecord, now_iso
+from actors.connection.replay import ReplayFilter
+from actors.connection.sealing import Sealer
+from actors.connection.stream import SessionStream, Then, Writer
+from actors.connection.turns import Outcome, Turn, Turns
+from actors.placement.leases import Lease
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from actors.protocol.info import title_of
 
 
 class Session:
-    """A session as its connection actor holds it.
+    """A session as its connection actor holds it: a record, and what happened since the record was written.
 
-    ``session_id`` is ours, ``agent_id`` the agent's name for the same conversation. ``setup`` is the
-    result of ``session/new`` as the client got it, for those who load or resume.
+    ``stream_name`` is its stream in the journal, whose newest committed event is ``last_seq``. ``lost`` is
+    called if the journal refuses the session's events. ``cut_off`` says that the agent went away in the
+    middle of a turn: it may have said more than reached us.
     """
 
     def __init__(
         self,
-        session_id: str,
-        agent_id: str,
+        known: SessionRecord,
+        stream_name: str,
+        writer: Writer,
+        lease: Lease,
+        lost: Callable[[Session, errors.LumiLinkError], None],
         *,
-        installation: str,
-        workspace_id: str,
-        cwd: str,
-        setup: bytes,
+        surroundings: bytes,
         history_bytes: int,
+        last_seq: int = 0,
+        first_kept: int = 1,
     ) -> None:
-        self.session_id = session_id
-        self.agent_id = agent_id
-        self.installation = installation
-        self.workspace_id = workspace_id
-        self.cwd = cwd
-        self.setup = setup
-        self.title: str | None = None
-        self.updated_at = _now()
-        self.history = History(history_bytes)
-        self.turns = Turns()
-        self.questions = Questions(session_id)
-        self.attachments: dict[int, Attachment] = {}
-        self.driver: int | None = None
+        self.session_id = known.session_id
+        self.installation = known.installation
+        self.workspace_id = known.workspace_id
+        self.cwd = known.cwd
+        self.setup = known.setup
+        self.initialize = known.initialize
+        self.agent_id = known.agent_id
+        self.title = known.title
+        self.updated_at = known.updated_at
+        self.sealed = known.sealed
+        self.surroundings = surroundings
+        self.closed = False
+        self.cut_off = known.turn is not None
+        self.replay: ReplayFilter | None = None
+        self.first_kept = first_kept
+        self.history = History(history_bytes, last_seq)
+        self.turns = Turns(known.turns)
+        self.questions = Questions(known.session_id, known.questions)
+        self.attachments: dict[str, Attachment] = {}
+        self.driver = ""
+        for ended in known.ended:
+            asker = Asker(ended.client, ended.request_id)
+            self.turns.remember(Turn(None, [asker], ended.prompt_id, ended_seq=ended.seq))
+        self.stream = SessionStream(
+            stream_name,
+            writer,
+            lease,
+            describe=self._describe,
+            show=self._show,
+            lost=lambda error: lost(self, error),
+            last_seq=last_seq,
+        )
+        note = b'{"worker":"%s","fence":%d}' % (lease.placement.worker.encode(), lease.fence)
+        self.stream.append(EventKind.ACTIVATED, note)
+        self.stream.save()
 
     # ------------------------------------------------------------------ from the agent
 
     def show_update(self, frame: bytes) -> None:
         """A notification of the agent that names this session."""
-        seq = self.history.last_seq + 1
-        message = rewrite.forward_update(frame, self.agent_id, self.session_id, seq)
-        self._publish(Event(seq, EventKind.UPDATE, message))
+        if self.replay is not None:
+            new = self.replay.new_part(frame)
+            if new is None:
+                return
+            frame = new
+        stream = self.stream
+        message = rewrite.forward_update(frame, self.agent_id, self.session_id, stream.last_seq + 1)
+        stream.append(EventKind.UPDATE, message)
         if b'"session_info_update"' in frame:
-            self._note_title(frame)
+            self.title = title_of(frame, self.title)
+            stream.save()
 
     def show_unscoped(self, frame: bytes) -> None:
         """A notification of the agent without a session, for whoever is attached."""
-        self._publish(Event(self.history.last_seq + 1, EventKind.UPDATE, frame))
+        self.stream.append(EventKind.UPDATE, frame)
 
-    def ask(self, request: Envelope) -> None:
+    def ask(self, request: Envelope) -> Question:
         """A request of the agent. Files and terminals are asked of the client that prompted last.
 
         Raises MailboxFullError where 256 of them are open.
@@ -80,71 +115,135 @@ class Session:
         message = rewrite.with_id(request, question_id)
         if request.session_id is not None:
             message = rewrite.with_session(message, self.agent_id, self.session_id)
-        asked = None if is_shared(request.method) else self._driver()
-        self.questions.add(Question(question_id, request.raw_id, request.method, message, asked))
-        self._publish(Event(self.history.last_seq + 1, EventKind.QUESTION, message, asked))
+        shared = is_shared(request.method)
+        asked = "" if shared else self._driver()
+        seq = self.stream.last_seq + 1
+        question = Question(question_id, request.raw_id, request.method, message, seq, asked)
+        self.questions.add(question)
+        audience = asked if shared or asked else NOBODY
+        self.stream.append(EventKind.QUESTION, message, audience, self._hand_over)
+        self.stream.save()
+        return question
 
     def withdraw(self, agent_id: bytes) -> bool:
         """The agent cancelled its own request: tell the clients that were asked. False if there is none."""
         question = self.questions.withdraw(agent_id)
         if question is None:
             return False
-        message = compose.notification("$/cancel_request", {"requestId": question.question_id})
-        self._publish(Event(self.history.last_seq + 1, EventKind.QUESTION, message, question.asked))
+        self.decided(question, DecisionState.WITHDRAWN)
         return True
+
+    def void_questions(self) -> None:
+        """The agent that asked is gone: tell the clients that nothing is asked any more."""
+        for question in self.questions.take_all():
+            self.decided(question, DecisionState.VOID)
+
+    def void_stored(self, asked: OpenQuestion) -> None:
+        """A question that was open in another process: the agent that asked it is gone."""
+        self.decided(Question(asked.question_id, b"", asked.method, b"", 0, asked.asked), DecisionState.VOID)
 
     # ------------------------------------------------------------------ to the clients
 
-    def show_prompt(self, prompt: list[msgspec.Raw], by: int) -> None:
-        """What a client said, for the other clients and for those who load later; ``by`` prompts now."""
-        for block in prompt:
+    def decided(
+        self,
+        question: Question,
+        state: DecisionState,
+        by: str = "",
+        outcome: msgspec.Raw | None = None,
+        then: Then | None = None,
+    ) -> None:
+        """A question is settled, once: who else was asked is told, and the journal what was decided."""
+        about: dict[str, object] = {"state": state.value}
+        told = all_but(by) if by else ""
+        if not question.is_shared:
+            told = question.asked if question.asked and state is not DecisionState.ANSWERED else NOBODY
+        if outcome is not None and question.is_shared:
+            about["outcome"] = outcome
+        params = {"requestId": question.question_id, "_meta": {"lumilink": about}}
+        self.stream.append(EventKind.DECISION, compose.notification("$/cancel_request", params), told, then)
+        self.stream.save()
+
+    def begin_turn(self, turn: Turn, prompt: list[msgspec.Raw], then: Then) -> None:
+        """A prompt's turn has come: it enters the conversation. ``then`` follows once that is committed."""
+        asker = turn.askers[-1]
+        number = self.turns.begin(turn)
+        note = {
+            "turn": number,
+            "promptId": turn.prompt_id,
+            "client": asker.client,
+            "requestId": msgspec.Raw(asker.request_id),
+        }
+        stream = self.stream
+        self.driver = asker.client
+        stream.append(
+            EventKind.TURN_STARTED, msgspec.json.encode(note), asker.client, None if prompt else then
+        )
+        for left, block in zip(range(len(prompt) - 1, -1, -1), prompt, strict=True):
             update = {"sessionUpdate": "user_message_chunk", "content": block}
             message = compose.notification("session/update", {"sessionId": self.session_id, "update": update})
-            seq = self.history.last_seq + 1
-            self._publish(Event(seq, EventKind.PROMPT, rewrite.with_cursor(message, seq), by))
-        self.driver = by
+            message = rewrite.with_cursor(message, stream.last_seq + 1)
+            stream.append(EventKind.PROMPT, message, asker.client, None if left else then)
+        stream.save()
 
-    def answer(self, askers: list[Asker], message_for: dict[bytes, bytes]) -> None:
-        """The outcome of a request, told to each that asked for it, after all that came before it.
+    def end_turn(self, turn: Turn, outcome: Outcome) -> None:
+        """A turn that had begun is over: all that asked for it are told, once that is committed."""
+        seq = turn.ended_seq = self.stream.last_seq + 1
+        askers = tuple(turn.askers)
+        self.touch()
+        self.stream.append(
+            EventKind.TURN_ENDED,
+            outcome.note(turn.number),
+            turn.first.client,
+            lambda: self.tell_outcome(askers, outcome, seq),
+        )
+        self.stream.save()
+
+    def tell_outcome(self, askers: tuple[Asker, ...], outcome: Outcome, after_seq: int | None = None) -> None:
+        """Answer a prompt, for each that asked and is there; as ``answer``."""
+        for asker in askers:
+            self.answer(asker, outcome.frame(asker.request_id), after_seq)
+
+    def answer(self, asker: Asker, message: bytes, after_seq: int | None = None) -> None:
+        """The answer to a request, told after event ``after_seq``, or after all that came before it.
 
         Who has left meanwhile is told nothing: its requests ended with its view.
         """
-        for asker in askers:
-            if asker.attachment in self.attachments:
-                message = message_for[asker.request_id]
-                seq = self.history.last_seq + 1
-                self._publish(Event(seq, EventKind.ANSWER, message, asker.attachment, asker.request_id))
+        attachment = self.attachments.get(asker.client)
+        if attachment is not None:
+            after = self.stream.last_seq if after_seq is None else after_seq
+            attachment.say(asker.request_id, message, after)
 
-    def notice(self, method: str, params: dict[str, object]) -> None:
-        """A notification of ours to all that are attached now; not part of the conversation."""
-        message = compose.notification(method, {"sessionId": self.session_id, **params})
-        for attachment in self.attachments.values():
-            attachment.say(b"", message, self.history.last_seq)
+    def notice(self, kind: str, severity: str, toast: str, **more: object) -> None:
+        """Tell everyone who is there of a disruption or a recovery, and keep it in the conversation."""
+        params = {"sessionId": self.session_id, "kind": kind, "severity": severity, "toast": toast, **more}
+        message = compose.notification("_lumilink/notice", params)
+        self.stream.append(EventKind.NOTICE, rewrite.with_cursor(message, self.stream.last_seq + 1))
 
-    def attach(self, attachment: Attachment, after_seq: int) -> None:
-        """Show a client what came after ``after_seq`` and, from now on, what happens."""
-        self.attachments[attachment.number] = attachment
-        if self.driver is None:
-            self.driver = attachment.number
-        attachment.start(self.history, after_seq)
+    def attach(self, attachment: Attachment, after_seq: int, *, again: bool = False) -> None:
+        """Show a client what came after ``after_seq`` and, from now on, what happens.
 
-    def catch_up(self, attachment: Attachment) -> None:
-        """A client that fell behind has room again; what it alone had not read is let go."""
-        attachment.catch_up(self.history)
-        self._trim()
+        ``again``: its connection had a view already, and has been asked what was asked until then.
+        """
+        old = self.attachments.get(attachment.client)
+        if old is not None and old is not attachment:
+            old.give_way()
+        self.attachments[attachment.client] = attachment
+        if not self.driver:
+            self.driver = attachment.client
+        attachment.start(after_seq, after_seq + 1 if again else self.history.last_seq + 1)
 
-    def ask_again(self, attachment: Attachment) -> None:
-        """Put every open question to a client that has just attached."""
+    def ask_again(self, attachment: Attachment, up_to: int) -> None:
+        """Put every open question of before event ``up_to`` to a client that has just attached."""
         for question in self.questions.open():
-            if question.is_shared:
+            if question.is_shared and question.seq <= up_to:
                 attachment.say(b"", question.message, self.history.last_seq)
         self._hand_over()
 
     def detach(self, attachment: Attachment) -> None:
         """Forget a client. What it alone was asked is asked of the driver that follows it, if any."""
-        self.attachments.pop(attachment.number, None)
-        self._trim()
-        self._hand_over()
+        if self.attachments.get(attachment.client) is attachment:
+            del self.attachments[attachment.client]
+            self._hand_over()
 
     def drop_gone(self) -> None:
         """Detach whoever has left without a word."""
@@ -152,10 +251,10 @@ class Session:
             self.detach(attachment)
 
     def end_attachments(self, error: errors.LumiLinkError) -> None:
-        """The session is over: tell every client why."""
-        for attachment in self.attachments.values():
+        """The session is over here: tell every client why."""
+        attachments, self.attachments = self.attachments, {}
+        for attachment in attachments.values():
             attachment.end(error)
-        self.attachments.clear()
 
     def summary(self) -> SessionSummary:
         """What lists and the topology show."""
@@ -173,54 +272,65 @@ class Session:
 
     # ------------------------------------------------------------------ within
 
+    def surround(self, surroundings: bytes, sealer: Sealer) -> None:
+        """A client says the session's MCP servers and directories anew, for when the agent loads it."""
+        if surroundings != self.surroundings:
+            self.surroundings, self.sealed = surroundings, sealer.seal(surroundings)
+            self.stream.save()
+
     def touch(self) -> None:
         """Note that a client or a turn used the session now."""
-        self.updated_at = _now()
+        self.updated_at = now_iso()
 
-    def _publish(self, event: Event) -> None:
-        due = self.history.append(event)
+    def _show(self, event: Event) -> None:
+        self.history.append(event)
         for attachment in self.attachments.values():
             attachment.offer(event)
-        if due:
-            self._trim()
 
-    def _trim(self) -> None:
-        positions = [attachment.position for attachment in self.attachments.values()]
-        self.history.trim(min(positions, default=self.history.last_seq))
+    def _describe(self) -> bytes:
+        running = self.turns.running
+        open_turn = None
+        if running is not None and running.number:
+            first = running.askers[-1]
+            open_turn = OpenTurn(running.number, running.prompt_id, first.client, first.request_id)
+        ended = self.turns.ended()[-record.REMEMBERED :]
+        return record.encode(
+            SessionRecord(
+                self.installation,
+                self.workspace_id,
+                self.session_id,
+                self.agent_id,
+                self.cwd,
+                self.setup,
+                self.initialize,
+                self.sealed,
+                self.title,
+                self.updated_at,
+                self.closed,
+                self.turns.count,
+                self.questions.count,
+                open_turn,
+                tuple(_ended(turn) for turn in ended),
+                tuple(OpenQuestion(one.question_id, one.method, one.asked) for one in self.questions.open()),
+            )
+        )
 
-    def _driver(self) -> int | None:
+    def _driver(self) -> str:
         if self.driver not in self.attachments:
-            self.driver = next(reversed(self.attachments), None)
+            self.driver = next(reversed(self.attachments), "")
         return self.driver
 
     def _hand_over(self) -> None:
         """Ask the driver what was asked of a client that is no longer there, or of nobody."""
-        number = self._driver()
-        if number is None:
+        driver = self.attachments.get(self._driver())
+        if driver is None:
             return
         for question in self.questions.open():
-            if not question.is_shared and question.asked not in self.attachments:
-                question.asked = number
-                self.attachments[number].say(b"", question.message, self.history.last_seq)
-
-    def _note_title(self, frame: bytes) -> None:
-        try:
-            note = msgspec.json.decode(frame, type=_InfoNote)
-        except msgspec.ValidationError:
-            return
-        update = note.params.update
-        if update.session_update == "session_info_update" and update.title is not msgspec.UNSET:
-            self.title = update.title
+            shown = question.seq <= self.history.last_seq
+            if not question.is_shared and question.asked not in self.attachments and shown:
+                question.asked = driver.client
+                driver.say(b"", question.message, self.history.last_seq)
 
 
-class _InfoUpdate(msgspec.Struct):
-    session_update: str = msgspec.field(name="sessionUpdate")
-    title: str | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class _InfoParams(msgspec.Struct):
-    update: _InfoUpdate
-
-
-class _InfoNote(msgspec.Struct):
-    params: _InfoParams
+def _ended(turn: Turn) -> EndedTurn:
+    return EndedTurn(turn.prompt_id, turn.first.client, turn.first.request_id, turn.ended_seq)

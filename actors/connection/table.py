@@ -40,6 +40,12 @@ class SessionTable:
         self._by_agent_id[session.agent_id] = session
         self._directory.session_opened(session.session_id, self._holder)
 
+    def rename(self, session: Session, agent_id: str) -> None:
+        """The agent has another name for a session now."""
+        self._by_agent_id.pop(session.agent_id, None)
+        session.agent_id = agent_id
+        self._by_agent_id[agent_id] = session
+
     def remove(self, session: Session) -> None:
         """A session is over."""
         self._by_id.pop(session.session_id, None)

@@ -3,14 +3,68 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import msgspec
 
 from actors import errors
 from actors.connection.events import Asker
+from actors.protocol import compose
 from actors.protocol.envelope import Envelope
 
 MAX_WAITING = 16
 MAX_REMEMBERED = 128
+
+
+class TurnEnd(StrEnum):
+    """How a turn ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """The agent answered with an error."""
+    INTERRUPTED = "interrupted"
+    """The agent or its worker went away in the middle."""
+    NEVER_STARTED = "never-started"
+    """The agent never saw the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a turn. ``answer`` is the JSON-RPC answer without its id: ``{"result":…}`` or an error."""
+
+    end: TurnEnd
+    answer: bytes
+
+    @classmethod
+    def of_error(cls, end: TurnEnd, error: errors.LumiLinkError) -> Outcome:
+        """An outcome that is an error of ours."""
+        members = msgspec.json.decode(compose.error_response(0, error), type=dict[str, msgspec.Raw])
+        return cls(end, msgspec.json.encode({"error": members["error"]}))
+
+    def frame(self, request_id: bytes) -> bytes:
+        """The answer to the request with this id."""
+        return b'{"jsonrpc":"2.0","id":%s,%s' % (request_id, self.answer[1:])
+
+    def note(self, turn: int) -> bytes:
+        """The event of the turn's end."""
+        return b'{"turn":%d,"outcome":"%s","answer":%s}' % (turn, self.end.encode(), self.answer)
+
+
+class _Note(msgspec.Struct):
+    outcome: TurnEnd
+    answer: msgspec.Raw
+
+
+def outcome_of(note: bytes) -> Outcome:
+    """The outcome that the event of a turn's end tells."""
+    told = msgspec.json.decode(note, type=_Note)
+    return Outcome(told.outcome, bytes(told.answer))
+
+
+CANCELLED: Final = Outcome(TurnEnd.CANCELLED, b'{"result":{"stopReason":"cancelled"}}')
 
 
 @dataclass(slots=True, eq=False)
@@ -18,25 +72,40 @@ class Turn:
     """One ``session/prompt``. ``askers`` are told its outcome; ``call`` is its id at the agent.
 
     ``prompt`` is let go once the turn is over: prompts carry images, and outcomes are remembered for long.
+    The turn has an ``outcome`` once it is over, or, if that was in another process, ``ended_seq`` says which
+    event tells it.
     """
 
     prompt: Envelope | None
     askers: list[Asker]
     prompt_id: str | None = None
+    number: int = 0
     call: int | None = None
-    outcome: Envelope | errors.LumiLinkError | None = None
+    outcome: Outcome | None = None
+    ended_seq: int = 0
     cancel_asked: bool = False
+    first: Asker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first = self.askers[0]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.outcome is not None or self.ended_seq > 0
 
 
 class Turns:
     """At most one turn runs; later prompts wait in order. A repeated ``promptId`` joins its first turn."""
 
-    __slots__ = ("_remembered", "_waiting", "running")
+    __slots__ = ("_by_asker", "_by_prompt_id", "_waiting", "count", "running")
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = 0) -> None:
         self.running: Turn | None = None
+        self.count = count
         self._waiting: deque[Turn] = deque()
-        self._remembered: dict[str, Turn] = {}
+        self._by_prompt_id: dict[str, Turn] = {}
+        self._by_asker: dict[Asker, Turn] = {}
 
     @property
     def waiting(self) -> int:
@@ -48,10 +117,14 @@ class Turns:
 
         The last 128 prompts are remembered.
         """
-        turn = self._remembered.get(prompt_id) if prompt_id is not None else None
-        if turn is not None and turn.outcome is None:
+        turn = self._by_prompt_id.get(prompt_id) if prompt_id is not None else None
+        if turn is not None and not turn.is_over:
             turn.askers.append(asker)
         return turn
+
+    def asked_by(self, asker: Asker) -> Turn | None:
+        """The turn that began with this very request; None if it never came, or is forgotten."""
+        return self._by_asker.get(asker)
 
     def add(self, turn: Turn) -> int:
         """Queue a turn; returns its place, 0 meaning that it may run now.
@@ -60,21 +133,26 @@ class Turns:
         """
         if len(self._waiting) >= MAX_WAITING:
             raise errors.PromptQueueFullError(f"{MAX_WAITING} prompts wait for the running turn")
-        self._remember(turn)
+        self.remember(turn)
         if self.running is None:
             self.running = turn
             return 0
         self._waiting.append(turn)
         return len(self._waiting)
 
-    def finish(self, turn: Turn, outcome: Envelope | errors.LumiLinkError) -> Turn | None:
+    def begin(self, turn: Turn) -> int:
+        """Number the turn that runs now: 1, 2, … over the session's whole life."""
+        self.count += 1
+        turn.number = self.count
+        return turn.number
+
+    def finish(self, turn: Turn, outcome: Outcome) -> Turn | None:
         """Note the end of a turn; returns the next one if ``turn`` was the running one."""
         turn.outcome = outcome
         turn.prompt = None
-        never_ran = turn.call is None and not isinstance(outcome, Envelope | errors.RequestCancelledError)
-        if never_ran and turn.prompt_id is not None:
+        if outcome.end is TurnEnd.NEVER_STARTED:
             # The agent never saw it: a client that repeats it, as it was told to, shall not hear this again.
-            self._remembered.pop(turn.prompt_id, None)
+            self._forget(turn)
         if turn is not self.running:
             return None
         self.running = self._waiting.popleft() if self._waiting else None
@@ -93,12 +171,25 @@ class Turns:
             self._waiting.remove(turn)
         return turn
 
-    def _remember(self, turn: Turn) -> None:
-        if turn.prompt_id is None:
-            return
-        self._remembered[turn.prompt_id] = turn
-        if len(self._remembered) > MAX_REMEMBERED:
-            for prompt_id, old in self._remembered.items():
-                if old.outcome is not None:
-                    del self._remembered[prompt_id]
-                    break
+    def ended(self) -> list[Turn]:
+        """The remembered turns that are over, oldest first."""
+        return [turn for turn in self._by_asker.values() if turn.ended_seq]
+
+    def remember(self, turn: Turn) -> None:
+        """Keep a turn, so that it is found by its prompt's id and by its request."""
+        before = self._by_asker.pop(turn.first, None)
+        if before is not None:
+            self._forget(before)
+        self._by_asker[turn.first] = turn
+        if turn.prompt_id is not None:
+            self._by_prompt_id[turn.prompt_id] = turn
+        if len(self._by_asker) > MAX_REMEMBERED:
+            oldest = next((old for old in self._by_asker.values() if old.is_over), None)
+            if oldest is not None:
+                self._forget(oldest)
+
+    def _forget(self, turn: Turn) -> None:
+        if self._by_asker.get(turn.first) is turn:
+            del self._by_asker[turn.first]
+        if turn.prompt_id is not None and self._by_prompt_id.get(turn.prompt_id) is turn:
+            del self._by_prompt_id[turn.prompt_id]

@@ -19,11 +19,12 @@ from actors.journal.contract import (
     Size,
     StreamAppend,
 )
-from actors.journal.group_commit import GroupWriter
+from actors.journal.group_commit import AppendSource, GroupWriter
 from actors.journal.group_limits import WriterLimits, WriterState, WriterStatistics
 
 __all__ = [
     "AppendResult",
+    "AppendSource",
     "Appended",
     "Durability",
     "Entry",

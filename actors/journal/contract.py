@@ -23,8 +23,11 @@ PAGE_ENTRIES: Final = 500
 PAGE_BYTES: Final = 1 << 20
 
 
-class NewEntry(Struct, frozen=True, gc=False):
-    """An event to be written; ``at`` is epoch milliseconds and should not fall within a stream."""
+class NewEntry(Struct, frozen=True, gc=False, array_like=True):
+    """An event to be written; ``at`` is epoch milliseconds and should not fall within a stream.
+
+    The order of the fields is part of how the SQLite journal stores entries.
+    """
 
     kind: str
     payload: bytes
@@ -132,9 +135,12 @@ class Placement(Struct, frozen=True, gc=False):
 class Placements(Protocol):
     """Which worker holds a workspace. A worker's name stands for one life of its process."""
 
-    async def acquire(self, workspace: str, worker: str, lease_s: float) -> Placement:
+    async def acquire(
+        self, workspace: str, worker: str, lease_s: float, seize_from: frozenset[str] = frozenset()
+    ) -> Placement:
         """Take a workspace that is free or whose lease ran out; a live lease of our own is prolonged.
 
+        A live lease of a worker in ``seize_from``, those known to be dead, is treated as one that ran out.
         Returns the placement that stands afterwards: another's, if its ``worker`` is not the one that asked.
         Every grant but the prolonging of a live lease has a higher fence than all before.
         """
@@ -144,6 +150,9 @@ class Placements(Protocol):
 
     async def release(self, placement: Placement) -> bool:
         """Give a workspace back. False if the placement had been lost before."""
+
+    async def release_all(self, worker: str) -> int:
+        """Give back all that a worker holds; returns how many workspaces that were."""
 
     async def lookup(self, workspace: str) -> Placement | None:
         """The placement that stands, its lease run out or not; None if nobody holds the workspace."""
@@ -193,6 +202,9 @@ class Journal(Placements, Protocol):
 
     async def streams(self, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[str]:
         """Ids that begin with ``prefix`` and come after ``after``, in the order of their UTF-8 bytes."""
+
+    async def heads(self, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """As ``streams``, but where each stands, with its record. Fewer than ``limit`` are the last."""
 
     async def trim(
         self, stream: str, *, keep_count: int | None = None, older_than_ms: int | None = None

@@ -1,4 +1,4 @@
-"""How a worker writes: many streams' appends gathered into one commit after another."""
+"""How a worker writes: what waits in many streams is gathered into one commit after another."""
 
 from __future__ import annotations
 
@@ -7,32 +7,52 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Protocol
 
-from actors.errors import JournalBehindError, JournalUnavailableError
+from actors.errors import JournalUnavailableError
 from actors.journal.contract import AppendResult, Journal, Refused, StreamAppend
 from actors.journal.group_limits import WriterLimits, WriterState, WriterStatistics
 
-_ENTRY_OVERHEAD_BYTES: Final = 100
 _CANCEL_GRACE_S: Final = 5.0
 
 log = logging.getLogger("lumilink.journal")
 
-Told = Callable[[AppendResult], None]
+
+class AppendSource(Protocol):
+    """Where the events of one stream wait until a commit takes them. Hashed by its identity.
+
+    An exception in it is logged and hurts no other source.
+    """
+
+    def take(self) -> StreamAppend:
+        """Everything that waits, as one append; called when a commit is gathered.
+
+        Never empty-handed: an append that has no entries has a record.
+        """
+
+    def told(self, result: AppendResult) -> None:
+        """What became of the append that was taken last; called before the next commit is gathered."""
 
 
-class _Submitted(NamedTuple):
-    append: StreamAppend
-    size: int
-    told: Told
+class _Waiting:
+    """What a source has to add since it was last taken from."""
+
+    __slots__ = ("entries", "size", "source")
+
+    def __init__(self, source: AppendSource) -> None:
+        self.source = source
+        self.entries = 0
+        self.size = 0
 
 
 class GroupWriter:
-    """Commits what is submitted, in order, each commit as soon as the last one is done.
+    """Commits what waits in sources, each commit as soon as the last one is done.
 
-    Belongs to one event loop. ``on_state`` hears of each new state; ``on_pressed`` hears True when agents
-    should be paused, and False when they may go on. Nothing is told before it is committed. While the store
-    is unavailable the same commit is repeated, so the order stays and nothing is lost or written twice.
+    Sources are taken from in the order in which they were added, each once a commit, so a stream under load
+    has few and long appends. Belongs to one event loop. ``on_state`` hears of each new state; ``on_pressed``
+    hears True when agents should be paused, and False when they may go on. Nothing is told before it is
+    committed. While the store is unavailable the same commit is repeated, so the order stays and nothing is
+    lost or written twice.
     """
 
     def __init__(
@@ -49,43 +69,52 @@ class GroupWriter:
         self._on_pressed = on_pressed
         self._chance = chance
         self._state = WriterState.HEALTHY
-        self._waiting: deque[_Submitted] = deque()
-        self._waiting_appends = 0
+        self._queue: deque[_Waiting] = deque()
+        self._queued: dict[AppendSource, _Waiting] = {}
+        self._waiting_entries = 0
         self._waiting_bytes = 0
         self._pressed = False
+        self._pressing_entries = self._limits.waiting_entries * self._limits.pressed_share
+        self._pressing_bytes = self._limits.waiting_bytes * self._limits.pressed_share
         self._filled = asyncio.Event()
         self._commits = self._appends = self._refused = self._retries = 0
-        self._loop = asyncio.get_running_loop()
         self._closing = False
-        self._task = self._loop.create_task(self._run(), name="journal:group-writer")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="journal:group-writer")
         self._task.add_done_callback(self._ended)
 
-    def submit(self, append: StreamAppend, told: Told) -> None:
-        """Have an append committed; ``told`` is called on the loop with its result.
+    def add(self, source: AppendSource, size: int) -> None:
+        """One more entry, or a new record, of ``size`` bytes waits in ``source``.
 
-        Results come in the order of submission. Raises JournalBehindError where no more may wait, and
-        JournalUnavailableError once the writer is closed or has failed.
+        It counts against what may wait until its commit is done; it is never refused for that, see
+        ``is_full``. Raises JournalUnavailableError once the writer is closed or has failed.
         """
         if self._closing or self._task.done():
             raise JournalUnavailableError(f"the journal's writer is {self._state.value}")
-        size = _size_of(append)
-        limits = self._limits
-        full = self._waiting_appends >= limits.waiting_appends
-        # One that is over the limit by itself gets in when it is alone, or it never would.
-        too_large = self._waiting_bytes + size > limits.waiting_bytes and self._waiting_appends > 0
-        if full or too_large:
-            raise JournalBehindError(f"{self._waiting_appends} appends wait for the journal", 1.0)
-        self._waiting.append(_Submitted(append, size, told))
-        self._waiting_appends += 1
+        waiting = self._queued.get(source)
+        if waiting is None:
+            waiting = self._queued[source] = _Waiting(source)
+            self._queue.append(waiting)
+            self._filled.set()
+        waiting.entries += 1
+        waiting.size += size
+        self._waiting_entries += 1
         self._waiting_bytes += size
-        self._filled.set()
-        self._weigh()
+        if not self._pressed and (
+            self._waiting_entries >= self._pressing_entries or self._waiting_bytes >= self._pressing_bytes
+        ):
+            self._press(True)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much waits as may wait: whoever can refuse new work should."""
+        limits = self._limits
+        return self._waiting_entries >= limits.waiting_entries or self._waiting_bytes >= limits.waiting_bytes
 
     def statistics(self) -> WriterStatistics:
         """A snapshot of the counts."""
         return WriterStatistics(
             self._state,
-            self._waiting_appends,
+            self._waiting_entries,
             self._waiting_bytes,
             self._commits,
             self._appends,
@@ -94,7 +123,7 @@ class GroupWriter:
         )
 
     async def close(self, deadline_s: float) -> int:
-        """Take no more, and commit what waits until the deadline; returns how many appends are left over.
+        """Take no more, and commit what waits until the deadline; returns how many entries are left over.
 
         Of those that are left nobody is told. The commit that was under way at the deadline may yet be done.
         """
@@ -104,33 +133,47 @@ class GroupWriter:
         if late:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_CANCEL_GRACE_S)
-        return self._waiting_appends
+        return self._waiting_entries
 
     # ------------------------------------------------------------------ committing
 
     async def _run(self) -> None:
         while await self._something_waits():
-            group = self._gather()
-            results = await self._commit([submitted.append for submitted in group])
-            self._tell(group, results)
+            group, batch = self._gather()
+            self._tell(group, await self._commit(batch))
 
     async def _something_waits(self) -> bool:
-        while not self._waiting and not self._closing:
+        while not self._queue and not self._closing:
             self._filled.clear()
             await self._filled.wait()
-        return bool(self._waiting)
+        return bool(self._queue)
 
-    def _gather(self) -> list[_Submitted]:
-        """The next commit: at least one append, and what else has come that fits in with it."""
-        group = [self._waiting.popleft()]
-        entries, size = len(group[0].append.entries), group[0].size
-        while self._waiting:
-            entries += len(self._waiting[0].append.entries)
-            size += self._waiting[0].size
-            if entries > self._limits.commit_entries or size > self._limits.commit_bytes:
+    def _gather(self) -> tuple[list[_Waiting], list[StreamAppend]]:
+        """The next commit: one source's append at least, and those of the others that fit in with it."""
+        group: list[_Waiting] = []
+        batch: list[StreamAppend] = []
+        entries = size = 0
+        while self._queue:
+            waiting = self._queue[0]
+            entries += waiting.entries
+            size += waiting.size
+            if batch and (entries > self._limits.commit_entries or size > self._limits.commit_bytes):
                 break
-            group.append(self._waiting.popleft())
-        return group
+            self._queue.popleft()
+            del self._queued[waiting.source]
+            append = self._take(waiting)
+            if append is not None:
+                group.append(waiting)
+                batch.append(append)
+        return group, batch
+
+    def _take(self, waiting: _Waiting) -> StreamAppend | None:
+        try:
+            return waiting.source.take()
+        except Exception:
+            log.exception("a source failed as its entries were taken")
+            self._give_back(waiting)
+            return None
 
     async def _commit(self, batch: Sequence[StreamAppend]) -> Sequence[AppendResult]:
         pause_s = self._limits.first_retry_s
@@ -147,29 +190,31 @@ class GroupWriter:
                 self._change(WriterState.HEALTHY)
                 return results
 
-    def _tell(self, group: Sequence[_Submitted], results: Sequence[AppendResult]) -> None:
+    def _tell(self, group: Sequence[_Waiting], results: Sequence[AppendResult]) -> None:
         self._commits += 1
         self._appends += len(group)
-        for submitted, result in zip(group, results, strict=True):
+        for waiting, result in zip(group, results, strict=True):
             self._refused += isinstance(result, Refused)
-            self._waiting_bytes -= submitted.size
-            # By way of the loop: one callback that fails does not keep the others from being told.
-            self._loop.call_soon(submitted.told, result)
-        self._waiting_appends -= len(group)
-        self._weigh()
+            self._give_back(waiting)
+            try:
+                waiting.source.told(result)
+            except Exception:
+                log.exception("a source failed on what became of its append to %s", result.stream)
+        if self._pressed and (
+            self._waiting_entries < self._pressing_entries / 2
+            and self._waiting_bytes < self._pressing_bytes / 2
+        ):
+            self._press(False)
+
+    def _give_back(self, waiting: _Waiting) -> None:
+        self._waiting_entries -= waiting.entries
+        self._waiting_bytes -= waiting.size
 
     # ------------------------------------------------------------------ telling how it fares
 
-    def _weigh(self) -> None:
-        """Tell when what waits passes one of its two marks."""
-        limits = self._limits
-        share = max(
-            self._waiting_appends / limits.waiting_appends, self._waiting_bytes / limits.waiting_bytes
-        )
-        mark = limits.pressed_share / 2 if self._pressed else limits.pressed_share
-        if (share >= mark) != self._pressed:
-            self._pressed = not self._pressed
-            self._on_pressed(self._pressed)
+    def _press(self, pressed: bool) -> None:
+        self._pressed = pressed
+        self._on_pressed(pressed)
 
     def _change(self, state: WriterState) -> None:
         if state is not self._state:
@@ -182,9 +227,3 @@ class GroupWriter:
         else:
             log.error("the journal's writer failed", exc_info=task.exception())
             self._change(WriterState.FAILED)
-
-
-def _size_of(append: StreamAppend) -> int:
-    """About what an append takes up while it waits."""
-    payloads = sum([len(entry.payload) for entry in append.entries])
-    return payloads + _ENTRY_OVERHEAD_BYTES * (len(append.entries) + 1) + len(append.meta or b"")

@@ -23,23 +23,23 @@ class WriterState(StrEnum):
 class WriterLimits:
     """How much may wait and go at once. SettingsError if a value makes no sense."""
 
-    waiting_appends: int = 50_000
-    """Appends that may wait, those of the commit under way included."""
+    waiting_entries: int = 50_000
+    """Entries that may wait, those of the commit under way included, before the writer is full."""
     waiting_bytes: int = 64 << 20
     """Bytes that may wait."""
     commit_entries: int = 1000
-    """Entries that one commit takes at most; an append is never divided."""
+    """Entries that one commit takes at most; what waits in one source is never divided."""
     commit_bytes: int = 4 << 20
     """Bytes that one commit takes at most."""
     pressed_share: float = 0.5
-    """At this share of what may wait the writer is pressed, until less than half of that waits."""
+    """At this share of what may wait the writer is pressed, until less than half of that is left."""
     first_retry_s: float = 0.05
     """The pause before the first repeat of a commit; each further one is twice as long."""
     last_retry_s: float = 2.0
     """The longest pause."""
 
     def __post_init__(self) -> None:
-        if min(self.waiting_appends, self.waiting_bytes, self.commit_entries, self.commit_bytes) < 1:
+        if min(self.waiting_entries, self.waiting_bytes, self.commit_entries, self.commit_bytes) < 1:
             raise SettingsError("waiting_*, commit_*: expected at least 1")
         if not 0.0 < self.pressed_share <= 1.0:
             raise SettingsError("pressed_share: expected more than 0 and at most 1")
@@ -52,7 +52,7 @@ class WriterStatistics:
     """What waits now, and what was done since the writer was made."""
 
     state: WriterState
-    waiting_appends: int
+    waiting_entries: int
     waiting_bytes: int
     commits: int
     appends: int

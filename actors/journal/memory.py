@@ -42,6 +42,17 @@ class _Stream:
     def payload_bytes(self) -> int:
         return sum(len(entry.payload) for entry in self.entries)
 
+    def head(self, name: str) -> Head:
+        return Head(
+            name,
+            self.workspace,
+            self.epoch,
+            self.first_kept,
+            self.last_seq,
+            self.payload_bytes(),
+            self.meta,
+        )
+
 
 class MemoryJournal:
     """The contract in its plainest form. ``clock`` gives epoch milliseconds."""
@@ -100,17 +111,7 @@ class MemoryJournal:
         """See ``Journal.head``."""
         self._check_open()
         found = self._streams.get(stream)
-        if found is None:
-            return None
-        return Head(
-            stream,
-            found.workspace,
-            found.epoch,
-            found.first_kept,
-            found.last_seq,
-            found.payload_bytes(),
-            found.meta,
-        )
+        return None if found is None else found.head(stream)
 
     async def size(self, stream: str | None = None) -> Size:
         """See ``Journal.size``."""
@@ -122,6 +123,10 @@ class MemoryJournal:
         """See ``Journal.streams``."""
         self._check_open()
         return sorted(name for name in self._streams if name.startswith(prefix) and name > after)[:limit]
+
+    async def heads(self, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """See ``Journal.heads``."""
+        return [self._streams[name].head(name) for name in await self.streams(prefix, after, limit)]
 
     async def trim(
         self, stream: str, *, keep_count: int | None = None, older_than_ms: int | None = None
@@ -176,12 +181,14 @@ class MemoryJournal:
 
     # ------------------------------------------------------------------ placements
 
-    async def acquire(self, workspace: str, worker: str, lease_s: float) -> Placement:
+    async def acquire(
+        self, workspace: str, worker: str, lease_s: float, seize_from: frozenset[str] = frozenset()
+    ) -> Placement:
         """See ``Placements.acquire``."""
         self._check_open()
         now = self._clock()
         standing = self._placements.get(workspace, Placement(workspace, "", 0, 0))
-        live = standing.worker != "" and standing.expires_at > now
+        live = standing.worker != "" and standing.expires_at > now and standing.worker not in seize_from
         if live and standing.worker != worker:
             return standing
         fence = standing.fence if live else standing.fence + 1
@@ -209,6 +216,13 @@ class MemoryJournal:
         # The row stays for its fence: the next grant must be higher.
         self._placements[placement.workspace] = Placement(placement.workspace, "", placement.fence, 0)
         return True
+
+    async def release_all(self, worker: str) -> int:
+        """See ``Placements.release_all``."""
+        held = await self.held_by(worker)
+        for one in held:
+            await self.release(one)
+        return len(held)
 
     async def lookup(self, workspace: str) -> Placement | None:
         """See ``Placements.lookup``."""

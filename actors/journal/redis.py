@@ -32,6 +32,7 @@ TIMEOUT_S: Final = 5.0
 """How long any one command may take."""
 POLL_S: Final = 0.1
 """How often ``tail`` looks for what other processes have written."""
+_HEAD: Final = ("epoch", "first", "last", "bytes", "meta")
 _PLACEMENT: Final = ("worker", "fence", "expires")
 
 
@@ -113,8 +114,7 @@ class RedisJournal:
         workspace = await self._workspace_of(stream)
         if workspace is None:
             return None
-        key = redis_keys.head(workspace, stream)
-        answer = await self._calls.command("HMGET", key, "epoch", "first", "last", "bytes", "meta")
+        answer = await self._calls.command("HMGET", redis_keys.head(workspace, stream), *_HEAD)
         return redis_answers.head(stream, workspace, answer)
 
     async def size(self, stream: str | None = None) -> Size:
@@ -140,6 +140,19 @@ class RedisJournal:
         )
         return [found.decode() for found in convert(answer, list[bytes])]
 
+    async def heads(self, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """See ``Journal.heads``."""
+        found: list[Head] = []
+        names: Sequence[str] = ()
+        while len(found) < limit:
+            wanted = limit - len(found)
+            names = await self.streams(prefix, names[-1] if names else after, wanted)
+            # Between the two looks a stream may have been deleted, so that another is wanted in its place.
+            found += await self._heads_of(names)
+            if len(names) < wanted:
+                break
+        return found
+
     async def trim(
         self, stream: str, *, keep_count: int | None = None, older_than_ms: int | None = None
     ) -> int:
@@ -164,6 +177,21 @@ class RedisJournal:
             keys += [redis_keys.head(workspace, stream), redis_keys.log(workspace, stream)]
             await self._calls.write("delete", keys, (stream,))
 
+    async def _heads_of(self, streams: Sequence[str]) -> list[Head]:
+        if not streams:
+            return []
+        answer = await self._calls.command("HMGET", redis_keys.WORKSPACES, *streams)
+        places = [
+            (stream, workspace.decode())
+            for stream, workspace in zip(streams, convert(answer, list[bytes | None]), strict=True)
+            if workspace is not None
+        ]
+        answers = await self._calls.commands(
+            [("HMGET", redis_keys.head(workspace, stream), *_HEAD) for stream, workspace in places]
+        )
+        heads = [redis_answers.head(*place, one) for place, one in zip(places, answers, strict=True)]
+        return [head for head in heads if head is not None]
+
     async def _workspace_of(self, stream: str) -> str | None:
         self._check_open()
         found = convert(await self._calls.command("HGET", redis_keys.WORKSPACES, stream), bytes | None)
@@ -175,10 +203,13 @@ class RedisJournal:
 
     # ------------------------------------------------------------------ placements
 
-    async def acquire(self, workspace: str, worker: str, lease_s: float) -> Placement:
+    async def acquire(
+        self, workspace: str, worker: str, lease_s: float, seize_from: frozenset[str] = frozenset()
+    ) -> Placement:
         """See ``Placements.acquire``."""
         self._check_open()
-        arguments = (workspace, worker, round(lease_s * 1000), redis_keys.WORKER_SETS)
+        lease_ms = round(lease_s * 1000)
+        arguments: list[Argument] = [workspace, worker, lease_ms, redis_keys.WORKER_SETS, *seize_from]
         answer = await self._calls.write("acquire", [redis_keys.placement(workspace)], arguments)
         return redis_answers.granted(workspace, answer)
 
@@ -198,13 +229,11 @@ class RedisJournal:
 
     async def release(self, placement: Placement) -> bool:
         """See ``Placements.release``."""
-        self._check_open()
-        keys = [
-            redis_keys.placement(placement.workspace),
-            redis_keys.WORKER_SETS + placement.worker,
-        ]
-        arguments = (placement.workspace, placement.worker, placement.fence)
-        return bool(await self._calls.write("release", keys, arguments))
+        return await self._release(placement.worker, [placement]) == 1
+
+    async def release_all(self, worker: str) -> int:
+        """See ``Placements.release_all``."""
+        return await self._release(worker, await self.held_by(worker))
 
     async def lookup(self, workspace: str) -> Placement | None:
         """See ``Placements.lookup``."""
@@ -223,6 +252,15 @@ class RedisJournal:
         rows = [redis_answers.placement(*pair) for pair in zip(workspaces, answers, strict=True)]
         # Between the two looks another may have taken one.
         return [row for row in rows if row is not None and row.worker == worker]
+
+    async def _release(self, worker: str, held: Sequence[Placement]) -> int:
+        self._check_open()
+        keys = [redis_keys.WORKER_SETS + worker]
+        arguments: list[Argument] = [worker]
+        for one in held:
+            keys.append(redis_keys.placement(one.workspace))
+            arguments += (one.workspace, one.fence)
+        return convert(await self._calls.write("release", keys, arguments), int)
 
 
 def _keys_of(append: StreamAppend) -> tuple[str, str, str]:

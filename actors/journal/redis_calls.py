@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from actors.errors import InternalError, JournalUnavailableError, SettingsError
 from actors.journal.contract import Durability
 
-LIBRARY: Final = "lumilink_1"
+LIBRARY: Final = "lumilink_2"
 _CONNECTIONS: Final = 16
 _HAS_WAITAOF: Final = (7, 2)
 _PASSING: Final = frozenset(

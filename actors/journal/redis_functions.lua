@@ -1,4 +1,4 @@
-#!lua name=lumilink_1
+#!lua name=lumilink_2
 -- The journal's writes and reads in Redis; each call is one commit. The number in the name is raised with every
 -- change of what a function does or takes, so that workers of two releases can share a server.
 
@@ -179,14 +179,24 @@ local function stands(placement, worker, fence)
     return row[1] == worker and row[2] == fence
 end
 
--- KEYS: placement. ARGV: workspace, worker, lease in ms, what the keys of workers' sets begin with.
+local function is_among(name, names, first)
+    for n = first, #names do
+        if names[n] == name then
+            return true
+        end
+    end
+    return false
+end
+
+-- KEYS: placement. ARGV: workspace, worker, lease in ms, what the keys of workers' sets begin with, then the
+-- workers whose leases count as run out.
 -- The set of the worker that loses the workspace is known only here, so its key is not among KEYS.
 local function acquire(KEYS, ARGV)
     local workspace, worker, sets = ARGV[1], ARGV[2], ARGV[4]
     local row = redis.call('HMGET', KEYS[1], 'worker', 'fence', 'expires')
     local holder, fence, expires = row[1] or '', tonumber(row[2] or '0'), tonumber(row[3] or '0')
     local now = now_ms()
-    local live = holder ~= '' and expires > now
+    local live = holder ~= '' and expires > now and not is_among(holder, ARGV, 5)
     if live and holder ~= worker then
         return {holder, fence, expires}
     end
@@ -216,20 +226,24 @@ local function renew(KEYS, ARGV)
     return results
 end
 
--- KEYS: placement, the worker's set. ARGV: workspace, worker, fence. The row stays for its fence.
+-- KEYS: the worker's set, a placement each. ARGV: worker, then workspace and fence of each. Returns how many stood.
+-- The rows stay for their fences.
 local function release(KEYS, ARGV)
-    if not stands(KEYS[1], ARGV[2], ARGV[3]) then
-        return 0
+    local released = 0
+    for n = 2, #KEYS do
+        if stands(KEYS[n], ARGV[1], ARGV[2 * n - 1]) then
+            redis.call('HSET', KEYS[n], 'worker', '', 'expires', 0)
+            redis.call('SREM', KEYS[1], ARGV[2 * n - 2])
+            released = released + 1
+        end
     end
-    redis.call('HSET', KEYS[1], 'worker', '', 'expires', 0)
-    redis.call('SREM', KEYS[2], ARGV[1])
-    return 1
+    return released
 end
 
-redis.register_function('lumilink_1_append', append)
-redis.register_function{function_name = 'lumilink_1_read', callback = read, flags = {'no-writes'}}
-redis.register_function('lumilink_1_trim', trim)
-redis.register_function('lumilink_1_delete', delete)
-redis.register_function('lumilink_1_acquire', acquire)
-redis.register_function('lumilink_1_renew', renew)
-redis.register_function('lumilink_1_release', release)
+redis.register_function('lumilink_2_append', append)
+redis.register_function{function_name = 'lumilink_2_read', callback = read, flags = {'no-writes'}}
+redis.register_function('lumilink_2_trim', trim)
+redis.register_function('lumilink_2_delete', delete)
+redis.register_function('lumilink_2_acquire', acquire)
+redis.register_function('lumilink_2_renew', renew)
+redis.register_function('lumilink_2_release', release)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from actors.errors import JournalUnavailableError, SettingsError
-from actors.journal import sqlite_append, sqlite_placements, sqlite_schema, sqlite_streams
+from actors.journal import sqlite_append, sqlite_placements, sqlite_schema, sqlite_streams, sqlite_trim
 from actors.journal.arrivals import Arrivals
 from actors.journal.clock import epoch_ms
 from actors.journal.contract import (
@@ -130,6 +130,12 @@ class SqliteJournal:
             lambda connection: sqlite_streams.list_streams(connection, prefix, after, limit), DEADLINE_S
         )
 
+    async def heads(self, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Head]:
+        """See ``Journal.heads``."""
+        return await self._readers.run(
+            lambda connection: sqlite_streams.list_heads(connection, prefix, after, limit), DEADLINE_S
+        )
+
     async def trim(
         self, stream: str, *, keep_count: int | None = None, older_than_ms: int | None = None
     ) -> int:
@@ -138,7 +144,7 @@ class SqliteJournal:
         first_kept = 1
         while not finished:
             first_kept, finished = await self._writer.run(
-                lambda connection: sqlite_streams.trim_step(connection, stream, keep_count, older_than_ms),
+                lambda connection: sqlite_trim.trim_step(connection, stream, keep_count, older_than_ms),
                 DEADLINE_S,
             )
         return first_kept
@@ -150,12 +156,14 @@ class SqliteJournal:
 
     # ------------------------------------------------------------------ placements
 
-    async def acquire(self, workspace: str, worker: str, lease_s: float) -> Placement:
+    async def acquire(
+        self, workspace: str, worker: str, lease_s: float, seize_from: frozenset[str] = frozenset()
+    ) -> Placement:
         """See ``Placements.acquire``."""
         lease_ms = round(lease_s * 1000)
         return await self._writer.run(
             lambda connection: sqlite_placements.acquire(
-                connection, workspace, worker, lease_ms, self._clock()
+                connection, workspace, worker, lease_ms, self._clock(), seize_from
             ),
             DEADLINE_S,
         )
@@ -172,6 +180,12 @@ class SqliteJournal:
         """See ``Placements.release``."""
         return await self._writer.run(
             lambda connection: sqlite_placements.release(connection, placement), DEADLINE_S
+        )
+
+    async def release_all(self, worker: str) -> int:
+        """See ``Placements.release_all``."""
+        return await self._writer.run(
+            lambda connection: sqlite_placements.release_all(connection, worker), DEADLINE_S
         )
 
     async def lookup(self, workspace: str) -> Placement | None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Final
 
-from actors.journal import refusals
+from msgspec import Struct
+
+from actors.journal import refusals, sqlite_blocks
 from actors.journal.contract import Appended, AppendResult, StreamAppend
 from actors.journal.sqlite_schema import transaction
+
+_HEAD: Final = (
+    "SELECT stream_no, workspace, epoch, last_seq, payload_bytes, IFNULL(fence, 0)"
+    " FROM streams LEFT JOIN placements USING (workspace) WHERE stream = ?"
+)
 
 
 def append_batch(connection: sqlite3.Connection, batch: Sequence[StreamAppend]) -> list[AppendResult]:
@@ -20,17 +30,15 @@ def append_batch(connection: sqlite3.Connection, batch: Sequence[StreamAppend]) 
     return results
 
 
-class _Head:
-    """A stream's row while the batch is gone through."""
+class _Head(Struct):
+    """A stream's row while the batch is gone through, and the newest fence of its workspace."""
 
-    __slots__ = ("epoch", "last_seq", "payload_bytes", "stream_no", "workspace")
-
-    def __init__(self, stream_no: int, workspace: str, epoch: str, last_seq: int, payload_bytes: int) -> None:
-        self.stream_no = stream_no
-        self.workspace = workspace
-        self.epoch = epoch
-        self.last_seq = last_seq
-        self.payload_bytes = payload_bytes
+    stream_no: int
+    workspace: str
+    epoch: str
+    last_seq: int
+    payload_bytes: int
+    newest_fence: int
 
 
 class _Commit:
@@ -39,37 +47,37 @@ class _Commit:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self._fences: dict[str, int] = {}
         self._heads: dict[str, _Head] = {}
-        self._entries: list[tuple[int, int, int, str, bytes]] = []
+        self._blocks: list[tuple[int, int, bytes]] = []
         self._metas: list[tuple[int, bytes]] = []
 
     def take(self, append: StreamAppend) -> AppendResult:
-        newest = self._newest_fence(append.workspace)
-        if append.fence < newest:
-            return refusals.by_fence(append, newest)
-        head = self._head(append.stream)
-        if head is None:
-            if append.first_seq != 1:
-                return refusals.by_seq(append, 0)
-            head = self._begin(append)
+        head = self._head(append.stream) or self._unwritten(append)
         if head.workspace != append.workspace:
             return refusals.by_workspace(append)
+        if append.fence < head.newest_fence:
+            return refusals.by_fence(append, head.newest_fence)
         if append.first_seq != head.last_seq + 1:
             if not self._is_there(append, head):
                 return refusals.by_seq(append, head.last_seq)
             return Appended(append.stream, head.epoch, append.last_seq)
-        for entry in append.entries:
-            head.last_seq += 1
-            head.payload_bytes += len(entry.payload)
-            self._entries.append((head.stream_no, head.last_seq, entry.at, entry.kind, entry.payload))
+        if not head.stream_no:
+            self._begin(append.stream, head)
+        self._add(append, head)
         if append.meta is not None:
             self._metas.append((head.stream_no, append.meta))
         return Appended(append.stream, head.epoch, head.last_seq)
 
+    def _add(self, append: StreamAppend, head: _Head) -> None:
+        payload_bytes = sum([len(entry.payload) for entry in append.entries])
+        head.payload_bytes += payload_bytes
+        for block in sqlite_blocks.divided(append.entries, payload_bytes):
+            head.last_seq += len(block)
+            self._blocks.append((head.stream_no, head.last_seq, sqlite_blocks.encode(block)))
+
     def write(self) -> None:
         """Put into the tables what was taken."""
-        self._write_entries()
+        self._write_blocks()
         self._cursor.executemany(
             "UPDATE streams SET last_seq = ?, payload_bytes = ? WHERE stream_no = ?",
             [(head.last_seq, head.payload_bytes, head.stream_no) for head in self._heads.values()],
@@ -78,49 +86,40 @@ class _Commit:
             "INSERT OR REPLACE INTO records (stream_no, meta) VALUES (?, ?)", self._metas
         )
 
-    def _write_entries(self) -> None:
+    def _write_blocks(self) -> None:
         self._cursor.executemany(
-            "INSERT INTO entries (stream_no, seq, at, kind, payload) VALUES (?, ?, ?, ?, ?)", self._entries
+            "INSERT INTO blocks (stream_no, last_seq, block) VALUES (?, ?, ?)", self._blocks
         )
-        self._entries.clear()
-
-    def _newest_fence(self, workspace: str) -> int:
-        fence = self._fences.get(workspace)
-        if fence is None:
-            self._cursor.execute("SELECT fence FROM placements WHERE workspace = ?", (workspace,))
-            row = self._cursor.fetchone()
-            fence = self._fences[workspace] = row[0] if row else 0
-        return fence
+        self._blocks.clear()
 
     def _head(self, stream: str) -> _Head | None:
         head = self._heads.get(stream)
         if head is None:
-            self._cursor.execute(
-                "SELECT stream_no, workspace, epoch, last_seq, payload_bytes FROM streams WHERE stream = ?",
-                (stream,),
-            )
+            self._cursor.execute(_HEAD, (stream,))
             row = self._cursor.fetchone()
             if row is not None:
                 head = self._heads[stream] = _Head(*row)
         return head
 
-    def _begin(self, append: StreamAppend) -> _Head:
-        epoch = secrets.token_hex(8)
+    def _unwritten(self, append: StreamAppend) -> _Head:
+        """Of a stream that this append may begin."""
+        self._cursor.execute("SELECT fence FROM placements WHERE workspace = ?", (append.workspace,))
+        row = self._cursor.fetchone()
+        return _Head(0, append.workspace, secrets.token_hex(8), 0, 0, row[0] if row else 0)
+
+    def _begin(self, stream: str, head: _Head) -> None:
         self._cursor.execute(
             "INSERT INTO streams (stream, workspace, epoch) VALUES (?, ?, ?)",
-            (append.stream, append.workspace, epoch),
+            (stream, head.workspace, head.epoch),
         )
-        stream_no = self._cursor.lastrowid
-        assert stream_no is not None
-        head = self._heads[append.stream] = _Head(stream_no, append.workspace, epoch, 0, 0)
-        return head
+        assert self._cursor.lastrowid is not None
+        head.stream_no = self._cursor.lastrowid
+        self._heads[stream] = head
 
     def _is_there(self, append: StreamAppend, head: _Head) -> bool:
         """Whether the append was committed before: all its entries have their places."""
-        self._write_entries()  # it may repeat an append of this very batch
-        self._cursor.execute(
-            "SELECT kind, payload, at FROM entries WHERE stream_no = ? AND seq BETWEEN ? AND ? ORDER BY seq",
-            (head.stream_no, append.first_seq, append.last_seq),
-        )
-        there = self._cursor.fetchall()
-        return bool(there) and there == [(entry.kind, entry.payload, entry.at) for entry in append.entries]
+        self._write_blocks()  # it may repeat an append of this very batch
+        expected = list(enumerate(append.entries, append.first_seq))
+        after_seq = append.first_seq - 1
+        with closing(sqlite_blocks.read_entries(self._connection, head.stream_no, after_seq)) as found:
+            return bool(expected) and list(islice(found, len(expected))) == expected

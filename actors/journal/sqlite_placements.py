@@ -12,7 +12,12 @@ _COLUMNS = "workspace, worker, fence, expires_at"
 
 
 def acquire(
-    connection: sqlite3.Connection, workspace: str, worker: str, lease_ms: int, now: int
+    connection: sqlite3.Connection,
+    workspace: str,
+    worker: str,
+    lease_ms: int,
+    now: int,
+    seize_from: frozenset[str],
 ) -> Placement:
     """See ``Placements.acquire``."""
     with transaction(connection):
@@ -21,7 +26,7 @@ def acquire(
             (workspace,),
         ).fetchone()
         standing = Placement(*row) if row else Placement(workspace, "", 0, 0)
-        live = standing.worker != "" and standing.expires_at > now
+        live = standing.worker != "" and standing.expires_at > now and standing.worker not in seize_from
         if live and standing.worker != worker:
             return standing
         fence = standing.fence if live else standing.fence + 1
@@ -56,6 +61,14 @@ def release(connection: sqlite3.Connection, placement: Placement) -> bool:
             (placement.workspace, placement.worker, placement.fence),
         ).rowcount
     return changed > 0
+
+
+def release_all(connection: sqlite3.Connection, worker: str) -> int:
+    """See ``Placements.release_all``."""
+    with transaction(connection):
+        return connection.execute(
+            "UPDATE placements SET worker = '', expires_at = 0 WHERE worker = ?", (worker,)
+        ).rowcount
 
 
 def lookup(connection: sqlite3.Connection, workspace: str) -> Placement | None:

@@ -12,8 +12,9 @@ from typing import Final
 from actors.errors import SettingsError
 from actors.journal.contract import Durability
 
-VERSION: Final = 1
-"""``user_version`` of the file. Raised with every change of the tables, with a step that migrates."""
+VERSION: Final = 2
+"""``user_version`` of the file. Raised with every change of the tables or of what lies in them, with a step
+that migrates."""
 
 BUSY_S: Final = 5.0
 """How long a commit waits for the commits of other processes."""
@@ -21,7 +22,7 @@ _BUSY_PAUSE_S: Final = 0.01
 _CHECKPOINT_PAGES: Final = 4000
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"process": "NORMAL", "disk": "FULL"}
 
-# Entries lie in the order of their arrival, whatever their stream, so that a commit over fifty streams writes
+# Blocks lie in the order of their arrival, whatever their stream, so that a commit over fifty streams writes
 # a few pages instead of fifty; only the narrow index is spread. That halves what an append costs.
 # AUTOINCREMENT: the number of a deleted stream is never given to another.
 _TABLES: Final = (
@@ -34,14 +35,12 @@ _TABLES: Final = (
         last_seq INTEGER NOT NULL DEFAULT 0,
         payload_bytes INTEGER NOT NULL DEFAULT 0)""",
     "CREATE TABLE records (stream_no INTEGER PRIMARY KEY, meta BLOB NOT NULL)",
-    """CREATE TABLE entries (
+    """CREATE TABLE blocks (
         place INTEGER PRIMARY KEY,
         stream_no INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        at INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        payload BLOB NOT NULL)""",
-    "CREATE UNIQUE INDEX entries_by_seq ON entries (stream_no, seq)",
+        last_seq INTEGER NOT NULL,
+        block BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX blocks_by_seq ON blocks (stream_no, last_seq)",
     """CREATE TABLE placements (
         workspace TEXT PRIMARY KEY,
         worker TEXT NOT NULL,

@@ -109,9 +109,9 @@ class Channel(asyncio.Protocol):
 
     # ---------------------------------------------------------------- writing
 
-    def send_data(self, stream: int, message: bytes) -> None:
-        """Queue a message of an attachment."""
-        self._write((_DATA, stream, message))
+    def send_data(self, stream: int, message: bytes, seq: int = 0) -> None:
+        """Queue a message of an attachment; ``seq`` is its place in the session's stream, if it has one."""
+        self._write((_DATA, stream, seq, message))
 
     def send_answer(self, stream: int, request_id: object, message: bytes) -> None:
         """Queue the answer to a client's request."""
@@ -123,7 +123,11 @@ class Channel(asyncio.Protocol):
 
     def send_close(self, stream: int, error: errors.LumiLinkError) -> None:
         """End an attachment and say why."""
-        self._write((FrameKind.CLOSE, stream, error.code, error.detail))
+        self._write((FrameKind.CLOSE, stream, error.code, error.detail, error.retry_after_s))
+
+    def send_moved(self, stream: int, life: str) -> None:
+        """Refuse an OPEN: the worker with this life holds the session's workspace."""
+        self._write((FrameKind.MOVED, stream, life))
 
     def send_credit(self, stream: int, frames: int, size: int) -> None:
         """Tell the peer how much of a stream was passed on."""
@@ -271,7 +275,7 @@ class Channel(asyncio.Protocol):
         kind = frame[0]
         try:
             if kind == _DATA:
-                self._handler.link_data(self, frame[1], frame[2])
+                self._handler.link_data(self, frame[1], frame[3], frame[2])
             elif kind == _CREDIT:
                 self._handler.link_credit(self, frame[1], frame[2], frame[3])
             elif kind == _ANSWER:
@@ -286,7 +290,9 @@ class Channel(asyncio.Protocol):
             case FrameKind.OPEN:
                 self._handler.link_open(self, frame[1], frame[2], frame[3])
             case FrameKind.CLOSE:
-                self._handler.link_close(self, frame[1], error_from_wire(frame[2], frame[3], None))
+                self._handler.link_close(self, frame[1], error_from_wire(*frame[2:5]))
+            case FrameKind.MOVED:
+                self._handler.link_moved(self, frame[1], str(frame[2]))
             case FrameKind.CALL:
                 _, number, method, arguments = frame
                 self._answering.start(

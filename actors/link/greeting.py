@@ -11,6 +11,10 @@ class Greeting:
 
     ``client`` is the connection's id. The rest is set where the method needs it: ``initialize`` holds the
     params of the client's own ``initialize``.
+
+    With ``reattach`` the replica itself brings back a view that lost its worker; ``pending`` are the ids of
+    the client's prompts that still wait for an answer, as they were spelled. ``dead`` is the life of a worker
+    that is known to be dead, whose placements may be seized; empty where none is.
     """
 
     method: str
@@ -22,3 +26,6 @@ class Greeting:
     cwd: str = ""
     after_seq: int = 0
     new_session_id: str = ""
+    reattach: bool = False
+    pending: tuple[bytes, ...] = ()
+    dead: str = ""

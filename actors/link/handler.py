@@ -20,14 +20,17 @@ class LinkHandler(Protocol):
     def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
         """A client attaches to a session (worker side)."""
 
-    def link_data(self, channel: Channel, stream: int, message: bytes) -> None:
-        """A message of an attachment."""
+    def link_data(self, channel: Channel, stream: int, message: bytes, seq: int) -> None:
+        """A message of an attachment; ``seq`` is its place in the session's stream, 0 if it has none."""
 
     def link_answer(self, channel: Channel, stream: int, request_id: object, message: bytes) -> None:
         """An answer to a client's request (replica side)."""
 
     def link_close(self, channel: Channel, stream: int, error: errors.LumiLinkError) -> None:
         """The peer ended an attachment."""
+
+    def link_moved(self, channel: Channel, stream: int, life: str) -> None:
+        """The session's workspace is held by the worker with this life (replica side)."""
 
     def link_credit(self, channel: Channel, stream: int, frames: int, size: int) -> None:
         """The peer passed on ``frames`` messages of together ``size`` bytes."""

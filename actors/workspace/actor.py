@@ -1,50 +1,136 @@
 """The actor of one workspace: a repository checkout that a tenant works on.
 
-It is the unit of placement: all sessions of a workspace are its children, on one worker.
+It is the unit of placement: all sessions of a workspace are its children, on one worker, under one lease.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
 from actors import errors
 from actors.connection.actor import ConnectionActor
 from actors.connection.messages import ConnectionSettings, OpenSession, SessionDirectory
+from actors.connection.scope import Scope
+from actors.connection.store import SessionStore, StoredSession
 from actors.kernel.actor import Actor
 from actors.kernel.identity import ActorId
 from actors.kernel.options import ActorOptions
 from actors.kernel.ref import ActorRef
+from actors.kernel.states import StopReason
 from actors.kernel.supervision import Directive
+from actors.placement.leases import HeldElsewhereError, Lease, Leases
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUpSession:
+    """Go on with a session that the journal has. ``dead`` is a life of a worker that is known to be over."""
+
+    stored: StoredSession
+    dead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """Another worker has the workspace."""
+
+
+class WorkspaceDirectory(SessionDirectory, Protocol):
+    """The worker's books, as a workspace keeps them true."""
+
+    def session_elsewhere(self, session_id: str, life: str) -> None:
+        """The workspace of a session is held by another worker's life: whoever wants it is sent there."""
+
+    def session_failed(self, session_id: str, error: errors.LumiLinkError) -> None:
+        """A session cannot be opened or taken up: whoever wants it is told."""
 
 
 class WorkspaceActor(Actor):
-    """Supervises the connections of one workspace."""
+    """Holds the workspace's lease and supervises its connections."""
 
     def __init__(
-        self, settings: ConnectionSettings, directory: SessionDirectory, installation: str, workspace_id: str
+        self,
+        installation: str,
+        workspace_id: str,
+        settings: ConnectionSettings,
+        directory: WorkspaceDirectory,
+        store: SessionStore,
+        leases: Leases,
     ) -> None:
-        self._settings = settings
-        self._directory = directory
         self._installation = installation
         self._workspace_id = workspace_id
+        self._settings = settings
+        self._directory = directory
+        self._store = store
+        self._leases = leases
+        self._lease: Lease | None = None
 
     def receive(self, message: object) -> object:
-        """Take an ``OpenSession``: each gets a connection actor of its own."""
-        if not isinstance(message, OpenSession):
-            raise errors.InternalError(f"a workspace actor takes no {type(message).__name__}")
-        try:
-            self._spawn(message.session_id).tell(message)
-        except errors.LumiLinkError as error:
-            self._directory.session_closed(message.session_id)
-            message.attachment.end(error)
+        """Take a session in. The first one waits, and all others behind it, until the lease is there."""
+        match message:
+            case OpenSession():
+                return self._with_lease(message.session_id, "", lambda lease: self._open(message, lease))
+            case TakeUpSession(stored, dead):
+                session_id = stored.record.session_id
+                return self._with_lease(session_id, dead, lambda lease: self._take_up(stored, lease))
+            case LeaseLost():
+                self.context.stop()
+            case _:
+                raise errors.InternalError(f"a workspace actor takes no {type(message).__name__}")
         return None
 
-    def _spawn(self, session_id: str) -> ActorRef:
+    def _with_lease(self, session_id: str, dead: str, work: Callable[[Lease], None]) -> object:
+        if self._lease is None:
+            return self._acquire_for(session_id, dead, work)
+        self._do(session_id, self._lease, work)
+        return None
+
+    async def _acquire_for(self, session_id: str, dead: str, work: Callable[[Lease], None]) -> None:
+        try:
+            self._lease = await self._leases.acquire(self.context.id.key, self._lease_lost, dead)
+        except HeldElsewhereError as elsewhere:
+            self._directory.session_elsewhere(session_id, elsewhere.life)
+        except errors.LumiLinkError as error:
+            self._directory.session_failed(session_id, error)
+        else:
+            self._do(session_id, self._lease, work)
+
+    def _do(self, session_id: str, lease: Lease, work: Callable[[Lease], None]) -> None:
+        try:
+            work(lease)
+        except errors.LumiLinkError as error:
+            self._directory.session_failed(session_id, error)
+
+    def _open(self, message: OpenSession, lease: Lease) -> None:
+        self._spawn(message.session_id, lease, None).tell(message)
+
+    def _take_up(self, stored: StoredSession, lease: Lease) -> None:
+        """The new actor makes itself known to the directory when it holds the session."""
+        self._spawn(stored.record.session_id, lease, stored)
+
+    def _spawn(self, session_id: str, lease: Lease, stored: StoredSession | None) -> ActorRef:
+        scope = Scope(
+            self._installation, self._workspace_id, self._settings, self._directory, self._store, lease
+        )
         return self.context.spawn(
             ActorId("connection", session_id),
-            lambda: ConnectionActor(self._settings, self._directory, self._installation, self._workspace_id),
-            # The state of a connection that failed is lost with it: its clients are told, not misled.
+            lambda: ConnectionActor(scope, stored),
+            # What failed is taken up from the journal when its clients ask for it: they do so at once.
             ActorOptions(on_failure=lambda _error: Directive.STOP),
         )
+
+    def _lease_lost(self) -> None:
+        try:
+            self.context.ref.tell(LeaseLost())
+        except errors.LumiLinkError:
+            self.context.stop()
 
     def may_passivate(self) -> bool:
         """Without connections there is nothing to keep."""
         return not self.context.children
+
+    async def stopping(self, reason: StopReason) -> None:
+        """Give the workspace back. The connections have ended by now, and what they had to say is written."""
+        if self._lease is not None:
+            await self._leases.release(self._lease)

@@ -21,7 +21,7 @@ from actors.protocol.handshake import join_capabilities
 from actors.protocol.models import CancelRequestParams, InitializeParams
 from serve.ingress import opening, sessions
 from serve.ingress.gateway import Gateway
-from serve.ingress.links import SessionView
+from serve.ingress.views import SessionView
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -150,9 +150,11 @@ class ClientConnection:
         self._outlet.to_connection(frame)
 
     def refuse(self, message: Envelope, error: errors.LumiLinkError) -> None:
-        """Answer a request with an error; what is no request has no answer."""
+        """Answer a request with an error. Of what is no request, it is told if it is worth saying again."""
         if message.kind is MessageKind.REQUEST:
             self.settle(message.raw_id, compose.error_response(message.echo_id, error))
+        elif error.retryable:
+            self._outlet.to_connection(compose.notification("_lumilink/notice", _notice(error)))
 
     def settle(self, request_id: bytes, frame: bytes) -> None:
         """Send the answer to a request that the connection itself answers."""
@@ -171,19 +173,29 @@ class ClientConnection:
 
     def view_answer(self, view: SessionView, request_id: bytes, message: bytes) -> None:
         """An answer. Those that open a session belong to the connection, all others to the session."""
-        self._pending.pop(request_id, None)
-        if request_id == view.opened_by:
-            view.opened_by = b""
+        if self._pending.pop(request_id, None) is None:
+            # It was answered with an error when its worker was lost, and a request has one answer.
+            view.passed(len(message))
+        elif view.opening is not None and request_id == view.opening.request_id:
+            view.opening = None
             self._outlet.opened(view, message)
             view.passed(len(message))
         else:
             self._outlet.to_session(view, message)
 
+    def view_cut(self, view: SessionView, error: errors.LumiLinkError) -> tuple[bytes, ...]:
+        """The view lost its worker: prompts go on waiting for it, other requests have ended."""
+        prompts = self.prompts_on(view)
+        for request_id in self._waiting_on(view):
+            if request_id not in prompts:
+                self.settle(request_id, compose.error_response(msgspec.Raw(request_id), error))
+        return prompts
+
     def view_ended(self, view: SessionView, error: errors.LumiLinkError) -> None:
         """The view is over: every request that still waits on it is answered with the reason."""
         if self.views.get(view.session_id) is view:
             del self.views[view.session_id]
-        waiting = [request_id for request_id, (_, on) in self._pending.items() if on is view]
+        waiting = self._waiting_on(view)
         for request_id in waiting:
             self.settle(request_id, compose.error_response(msgspec.Raw(request_id), error))
         if not waiting and not isinstance(error, errors.SessionClosedError):
@@ -192,8 +204,33 @@ class ClientConnection:
 
     def opens(self, message: Envelope, view: SessionView) -> None:
         """From now on the answer to ``message`` is awaited from ``view``."""
+        old = self.views.get(view.session_id)
         self.views[view.session_id] = view
         self._pending[message.raw_id] = (str(message.method), view)
+        if old is not None:
+            self._carry_over(old, view)
+
+    def prompts_on(self, view: SessionView) -> tuple[bytes, ...]:
+        """The ids of the prompts that a worker was told of on this view and has not answered."""
+        if view.is_away:
+            return view.pending
+        return tuple(one for one in self._waiting_on(view) if self._pending[one][0] == "session/prompt")
+
+    def _waiting_on(self, view: SessionView) -> list[bytes]:
+        return [request_id for request_id, (_, on) in self._pending.items() if on is view]
+
+    def _carry_over(self, old: SessionView, view: SessionView) -> None:
+        """The client opened a session anew: what it asked in its former view is answered in the new one."""
+        over = errors.RequestCancelledError("the client opened the session anew")
+        unsent = errors.LinkBrokenError("the session was opened anew before this could be sent")
+        told = self.prompts_on(old)
+        for request_id in self._waiting_on(old):
+            if old.opening is not None and request_id == old.opening.request_id:
+                self.settle(request_id, compose.error_response(msgspec.Raw(request_id), over))
+            elif old.is_away and request_id not in told:
+                self.settle(request_id, compose.error_response(msgspec.Raw(request_id), unsent))
+            else:
+                self._pending[request_id] = (self._pending[request_id][0], view)
 
     # ------------------------------------------------------------------ tasks
 

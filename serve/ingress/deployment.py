@@ -34,7 +34,7 @@ class Ingress:
         self._settings = settings
         self._replica_id = ray_serve.get_replica_context().replica_id.unique_id
         self._capacity = CapacityClient()
-        self._links = WorkerLinks(f"ingress-{self._replica_id}", settings.secret)
+        self._links = WorkerLinks(f"ingress-{self._replica_id}", settings.secret, self._capacity)
         gateway = Gateway(settings, self._links, self._capacity)
         self._peers = Peers(
             self._replica_id, settings.secret, settings.sse_keepalive_s, self._capacity.ingress

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from actors import errors
 from actors.capacity.ledger import Place
-from actors.link.channel import Channel
+from serve.ingress.book import CapacityBook
 from serve.ingress.links import WorkerLinks
+from serve.ingress.reattaching import Reached
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -34,22 +33,6 @@ class IngressSettings:
     connection_idle_s: float = 300.0
 
 
-class CapacityBook(Protocol):
-    """The capacity actor as a replica calls it."""
-
-    async def reserve(self, workspace: str, session_id: str) -> Place:
-        """A place for a new session."""
-
-    async def release(self, session_id: str) -> None:
-        """The place is not needed."""
-
-    async def locate(self, session_id: str) -> Place:
-        """Where a session is."""
-
-    async def places(self) -> list[Place]:
-        """All workers."""
-
-
 class Gateway:
     """One per replica."""
 
@@ -61,9 +44,9 @@ class Gateway:
         self._profile_task: asyncio.Task[bytes] | None = None
         self._profile_at = float("-inf")
 
-    async def channel_for(self, session_id: str) -> Channel:
-        """The link to the worker that holds a session. Raises SessionNotFoundError or LinkBrokenError."""
-        return await self.links.channel(await self.capacity.locate(session_id))
+    async def reach(self, session_id: str) -> Reached:
+        """The link to the worker that holds a session, or that can open it again. Raises LinkBrokenError."""
+        return await self.links.reach(session_id, await self.capacity.locate(session_id))
 
     async def agent_profile(self) -> bytes | None:
         """The agent's own ``initialize`` result; None while no agent can be asked.
@@ -100,18 +83,19 @@ class Gateway:
             return None
 
     async def _ask_profile(self) -> bytes:
-        places = await self.capacity.places()
-        if not places:
-            raise errors.WorkerUnavailableError("no worker has reported yet")
-        channel = await self.links.channel(places[0])
-        profile = await channel.ask("profile", {}, self.settings.profile_deadline_s)
-        assert isinstance(profile, bytes)
-        return profile
+        error: errors.LumiLinkError = errors.WorkerUnavailableError("no worker has reported yet")
+        for place in await self.capacity.places():
+            try:
+                channel = await self.links.channel(place)
+                profile = await channel.ask("profile", {}, self.settings.profile_deadline_s)
+            except errors.LinkBrokenError as broken:
+                error = broken  # the next worker has the same agent
+                continue
+            assert isinstance(profile, bytes)
+            return profile
+        raise error
 
     @staticmethod
     def _keep_s(task: asyncio.Task[bytes]) -> float:
         failed = task.cancelled() or task.exception() is not None
         return PROFILE_RETRY_S if failed else PROFILE_TTL_S
-
-
-Later = Callable[[Awaitable[None]], None]

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope
 from actors import errors
 from actors.protocol import methods
 from actors.protocol.envelope import Envelope, MessageKind, parse
-from actors.protocol.identifiers import new_connection_id
+from actors.protocol.identifiers import new_connection_id, new_session_id
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway
 from serve.ingress.opening import METHODS as OPENING_METHODS
@@ -29,7 +29,10 @@ log = logging.getLogger("lumilink.ingress")
 
 METHODS = ("GET", "POST", "DELETE")
 MAX_CONNECTIONS = 10_000
+MAX_STREAMS = 4096
 SWEEP_INTERVAL_S = 15.0
+SESSION_PREFIX = "sess_"
+SESSION_ID_LENGTH = len(new_session_id())
 
 
 class HttpConnection:
@@ -123,8 +126,7 @@ class StreamableHttp:
         if request.session_id is None:
             return connection.outlet.connection
         if request.session_id not in connection.client.views:
-            # A client that comes back opens the stream first and loads the session then.
-            await self._gateway.capacity.locate(request.session_id)
+            _check_awaited(connection, request.session_id)
         return connection.outlet.session(request.session_id)
 
     async def _post(self, request: AcpRequest) -> Answer:
@@ -185,6 +187,17 @@ class StreamableHttp:
         if connection is not None:
             connection.outlet.close()
             await connection.client.close()
+
+
+def _check_awaited(connection: HttpConnection, session_id: str) -> None:
+    """A client that comes back opens the stream first and loads the session then.
+
+    Whether there is such a session shows only then: it may be in the journal alone.
+    """
+    if not (session_id.startswith(SESSION_PREFIX) and len(session_id) == SESSION_ID_LENGTH):
+        raise errors.SessionNotFoundError("Acp-Session-Id: no session has such an id")
+    if connection.outlet.session_count >= MAX_STREAMS:
+        raise errors.MailboxFullError(f"this connection has {MAX_STREAMS} streams of sessions", 5.0)
 
 
 def _check_session(connection: HttpConnection, message: Envelope, named: str | None) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from actors import errors
-from actors.link.channel import Channel
 from actors.link.greeting import Greeting
 from actors.protocol.envelope import Envelope, params_of
 from actors.protocol.identifiers import new_session_id
 from actors.protocol.models import LoadSessionParams, NewSessionParams, ResumeSessionParams
+from serve.ingress.caller import Caller
+from serve.ingress.reattaching import ATTACH, Reached
+from serve.ingress.views import Opening
 
-if TYPE_CHECKING:
-    from serve.ingress.client import ClientConnection
-
-ATTACH = "_lumilink/session/attach"
 METHODS = frozenset({"session/new", "session/load", "session/resume", "session/fork", ATTACH})
 
 _SHAPES: dict[str, type[msgspec.Struct]] = {
@@ -42,30 +39,32 @@ class _Meta(msgspec.Struct):
     lumilink: _LumiLinkMeta = msgspec.field(default_factory=_LumiLinkMeta)
 
 
-async def open_view(client: ClientConnection, message: Envelope) -> None:
+async def open_view(client: Caller, message: Envelope) -> None:
     """Find the worker and hand it the request; the answer comes back on the view."""
     if message.method == "session/new":
         await _open_new(client, message)
         return
     assert message.method is not None
     session_id, after_seq = _target(message)
-    channel = await client.gateway.channel_for(session_id)
-    old = client.views.get(session_id)
-    if old is not None and message.method != "session/fork":
-        # Loading what is attached already starts its view anew.
-        client.gateway.links.close(old)
+    reached = await client.gateway.reach(session_id)
+    forks = message.method == "session/fork"
+    old = None if forks else client.views.get(session_id)
     greeting = Greeting(
         method=message.method,
         request=message.frame,
         client=client.connection_id,
         installation=client.installation,
         after_seq=after_seq,
-        new_session_id=new_session_id() if message.method == "session/fork" else "",
+        new_session_id=new_session_id() if forks else "",
+        pending=client.prompts_on(old) if old is not None else (),
     )
-    _open(client, message, channel, session_id, greeting)
+    _open(client, message, reached, session_id, greeting)
+    if old is not None:
+        # Loading what is attached already starts its view anew.
+        client.gateway.links.close(old)
 
 
-async def _open_new(client: ClientConnection, message: Envelope) -> None:
+async def _open_new(client: Caller, message: Envelope) -> None:
     params = params_of(message, NewSessionParams)
     workspace_id = workspace_of(params, client.installation)
     session_id = new_session_id()
@@ -81,17 +80,15 @@ async def _open_new(client: ClientConnection, message: Envelope) -> None:
         cwd=params.cwd,
     )
     try:
-        channel = await client.gateway.links.channel(place)
-        _open(client, message, channel, session_id, greeting)
+        reached = await client.gateway.links.reach(session_id, place)
+        _open(client, message, reached, session_id, greeting)
     except errors.LumiLinkError:
         await capacity.release(session_id)
         raise
 
 
-def _open(
-    client: ClientConnection, message: Envelope, channel: Channel, session_id: str, greeting: Greeting
-) -> None:
-    view = client.gateway.links.open(client, channel, session_id, message.raw_id, greeting)
+def _open(client: Caller, message: Envelope, reached: Reached, session_id: str, greeting: Greeting) -> None:
+    view = client.gateway.links.open(client, reached, Opening(message.raw_id, session_id, greeting))
     client.opens(message, view)
 
 

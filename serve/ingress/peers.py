@@ -198,7 +198,7 @@ class Peers:
         except errors.LumiLinkError as error:
             channel.send_close(number, error)
 
-    def link_data(self, channel: Channel, stream: int, message: bytes) -> None:
+    def link_data(self, channel: Channel, stream: int, message: bytes, seq: int) -> None:
         """A chunk of a stream that is relayed here."""
         relay = self._relays.get((channel, stream))
         if relay is not None:
@@ -218,6 +218,9 @@ class Peers:
         serving = self._serving.get((channel, stream))
         if serving is not None:
             serving[0].cancel()
+
+    def link_moved(self, channel: Channel, stream: int, life: str) -> None:
+        """Replicas hold no workspaces."""
 
     def link_lost(self, channel: Channel, error: errors.LinkBrokenError) -> None:
         """A replica is gone."""

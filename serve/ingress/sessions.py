@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
 
 from actors import errors
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, params_of
 from actors.protocol.models import ListSessionsParams
-
-if TYPE_CHECKING:
-    from serve.ingress.client import ClientConnection
+from serve.ingress.caller import Caller
 
 PAGE = 100
 
 
-async def answer(client: ClientConnection, message: Envelope) -> None:
+async def answer(client: Caller, message: Envelope) -> None:
     """Answer ``session/list``; the agents' authentication is not for clients to do."""
     if message.method != "session/list":
         raise errors.AgentCapabilityError(
@@ -33,13 +30,17 @@ async def answer(client: ClientConnection, message: Envelope) -> None:
     client.settle(message.raw_id, compose.response(message.echo_id, result))
 
 
-async def _rows(client: ClientConnection, cwd: str | None) -> list[dict[str, object]]:
+async def _rows(client: Caller, cwd: str | None) -> list[dict[str, object]]:
     """All sessions of the caller's installation, the one used last first."""
-    rows: list[dict[str, object]] = []
+    rows: dict[object, dict[str, object]] = {}
     for found in await client.gateway.ask_workers("sessions", {"installation": client.installation}):
         assert isinstance(found, list | tuple)
-        rows += [row for row in found if cwd is None or row["cwd"] == cwd]
-    return sorted(rows, key=_key, reverse=True)
+        for row in found:
+            # Every worker knows all that the journal has; the one that holds a session knows it best.
+            if row["loaded"] or row["session_id"] not in rows:
+                rows[row["session_id"]] = row
+    wanted = (row for row in rows.values() if cwd is None or row["cwd"] == cwd)
+    return sorted(wanted, key=_key, reverse=True)
 
 
 def _key(row: dict[str, object]) -> tuple[str, str]:

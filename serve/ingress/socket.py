@@ -18,7 +18,7 @@ from starlette.types import Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from serve.ingress.links import SessionView
+from serve.ingress.views import SessionView
 
 EXTENSION = "lumilink.socket"
 MAX_QUEUED = 20_000

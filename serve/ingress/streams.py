@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from actors import errors
 from actors.protocol import compose
-from serve.ingress.links import SessionView
+from serve.ingress.views import SessionView
 
 MAX_WAITING = 4096
 ATTACHED = "_lumilink/session/attached"
@@ -89,6 +89,11 @@ class StreamOutlet:
         self.connection = EventStream()
         self._sessions: dict[str, EventStream] = {}
         self._awaited: asyncio.Future[bytes] | None = None
+
+    @property
+    def session_count(self) -> int:
+        """How many streams of sessions there are."""
+        return len(self._sessions)
 
     def to_connection(self, message: bytes) -> None:
         """A message on the connection's stream, or the answer that a POST itself waits for."""

@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from actors.protocol.identifiers import new_connection_id
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway
-from serve.ingress.links import SessionView
 from serve.ingress.socket import CLOSE_TRY_AGAIN_LATER, MAX_QUEUED, DirectOutlet, socket_of
+from serve.ingress.views import SessionView
 
 log = logging.getLogger("lumilink.ingress")
 

@@ -16,6 +16,8 @@ from actors import errors
 from actors.capacity.ledger import WorkerView
 from actors.capacity.shell import CapacityClient, IngressReport
 from serve.problem import problem
+from serve.reporting import questions
+from serve.reporting.origin import OriginRules, rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ app = Starlette(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/api/v1/topology", topology),
+        *questions.ROUTES,
     ]
 )
 
@@ -88,9 +91,13 @@ app = Starlette(
 class Reporting:
     """One replica; it holds no state."""
 
+    def __init__(self, settings: OriginRules) -> None:
+        rules().allowed_hosts = settings.allowed_hosts
+        rules().allowed_origins = settings.allowed_origins
+
 
 def reporting_deployment() -> Deployment:
-    """The deployment of one replica; bind it without arguments."""
+    """The deployment of one replica; bind it with the ``OriginRules``."""
     deployment = ray_serve.deployment(
         name="reporting",
         max_ongoing_requests=1000,

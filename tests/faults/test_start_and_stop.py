@@ -62,7 +62,7 @@ async def test_ctrl_c_ends_a_gateway_in_order_and_its_clients_are_told(
         task = asyncio.create_task(stopping)
         with pytest.raises(RefusedError) as ended:
             await peer.result_of(turn)
-        assert ended.value.data["code"] == "session-closed"
+        assert ended.value.data["code"] == "turn-interrupted"
         await peer.close_code()
         await task
     assert new_gateway.process.returncode == 0

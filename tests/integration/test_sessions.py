@@ -57,9 +57,9 @@ async def test_attach_by_cursor_shows_exactly_what_came_after(
         await first.prompt(session_id, "say 6")
     async with begun_peer(gateway.acp_over_websocket) as second:
         found = await second.ask("_lumilink/session/attach", {"sessionId": session_id, "afterSeq": seen})
-        # The prompt, six updates and the answer; the answer was for the first client alone.
-        assert (found["seq"], found["reset"]) == (8, False)
-        assert cursors(second.messages, session_id) == list(range(seen + 1, 8))
+        # The session's and the turn's begin, which nobody is shown, the prompt, six updates, the turn's end.
+        assert (found["seq"], found["reset"]) == (10, False)
+        assert cursors(second.messages, session_id) == list(range(max(seen + 1, 3), 10))
 
 
 async def test_attach_beyond_the_newest_event_is_refused(
@@ -83,7 +83,7 @@ async def test_a_turn_goes_on_while_its_client_is_away(gateway: GatewayProcess, 
         await second.hears(session_id, "500 ")
         assert numbers(second.messages, session_id) == [*range(1, 6), *range(1, 501)]
         seqs = cursors(second.messages, session_id)
-        assert seqs == list(range(1, len(seqs) + 1))
+        assert seqs == list(range(3, len(seqs) + 3))
 
 
 async def test_two_clients_of_one_session_both_see_all_of_it(

@@ -91,6 +91,8 @@ class Agent:
             self.send(id=message["id"], result=initialized())
         elif method == "session/new":
             self.new_session(message["id"])
+        elif method == "session/resume":
+            self.send(id=message["id"], result={})
         elif method == "session/prompt":
             turn = Turn(self, message["id"], params["sessionId"])
             text = params["prompt"][0]["text"]
@@ -197,7 +199,7 @@ STEPS: dict[str, Callable[..., None]] = {
 def initialized() -> dict[str, object]:
     return {
         "protocolVersion": 99 if BEHAVIOUR == "future-version" else 1,
-        "agentCapabilities": {"loadSession": False},
+        "agentCapabilities": {"loadSession": False, "sessionCapabilities": {"resume": {}}},
         "agentInfo": {"name": "scripted-agent", "version": "1.0.0"},
         "authMethods": [],
     }

@@ -18,8 +18,11 @@ from acp.schema import (
     NewSessionResponse,
     PromptCapabilities,
     PromptResponse,
+    ResumeSessionResponse,
+    SessionCapabilities,
     SessionMode,
     SessionModeState,
+    SessionResumeCapabilities,
     SetSessionModeResponse,
     TextContentBlock,
 )
@@ -62,11 +65,13 @@ class ExampleAgent:
         client_info: Implementation | None = None,
         **_: object,
     ) -> InitializeResponse:
-        """Agree on the protocol and say what there is: no loading of earlier sessions, prompts of text."""
+        """Agree on the protocol and say what there is: sessions are resumed, not loaded, prompts are text."""
         return InitializeResponse(
             protocol_version=PROTOCOL_VERSION,
             agent_capabilities=AgentCapabilities(
-                load_session=False, prompt_capabilities=PromptCapabilities()
+                load_session=False,
+                prompt_capabilities=PromptCapabilities(),
+                session_capabilities=SessionCapabilities(resume=SessionResumeCapabilities()),
             ),
             agent_info=Implementation(name="lumilink-example", title="LumiLink example", version="1.0"),
             auth_methods=[],
@@ -74,15 +79,14 @@ class ExampleAgent:
 
     async def new_session(self, cwd: str, **_: object) -> NewSessionResponse:
         """Open a session on a directory that exists."""
-        root = Path(cwd)
-        if not root.is_absolute() or not await asyncio.to_thread(root.is_dir):
-            raise RequestError.invalid_params({"cwd": "expected the absolute path of a directory"})
         session_id = uuid.uuid4().hex
-        self._sessions[session_id] = Session(root)
-        return NewSessionResponse(
-            session_id=session_id,
-            modes=SessionModeState(current_mode_id=_ASK, available_modes=list(_MODES)),
-        )
+        self._sessions[session_id] = await _opened(cwd)
+        return NewSessionResponse(session_id=session_id, modes=_modes())
+
+    async def resume_session(self, session_id: str, cwd: str, **_: object) -> ResumeSessionResponse:
+        """Go on with a session of another process: there is nothing that this agent would remember."""
+        self._sessions[session_id] = await _opened(cwd)
+        return ResumeSessionResponse(modes=_modes())
 
     async def set_session_mode(self, session_id: str, mode_id: str, **_: object) -> SetSessionModeResponse:
         """Ask before writing, or don't."""
@@ -119,3 +123,14 @@ class ExampleAgent:
         if session is None:
             raise RequestError.invalid_params({"sessionId": "there is no such session"})
         return session
+
+
+async def _opened(cwd: str) -> Session:
+    root = Path(cwd)
+    if not root.is_absolute() or not await asyncio.to_thread(root.is_dir):
+        raise RequestError.invalid_params({"cwd": "expected the absolute path of a directory"})
+    return Session(root)
+
+
+def _modes() -> SessionModeState:
+    return SessionModeState(current_mode_id=_ASK, available_modes=list(_MODES))

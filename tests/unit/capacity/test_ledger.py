@@ -1,5 +1,7 @@
 """The books of capacity: never above a worker's room, never a place lost."""
 
+import contextlib
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,13 +22,17 @@ def report(
     pid: int = 1,
     capacity: int = CAPACITY,
 ) -> WorkerReport:
-    return WorkerReport(
-        worker, "127.0.0.1", 7000 + int(worker[1:]), pid, "n", capacity, 0, [*sessions], [*ended]
-    )
+    port = 7000 + int(worker[1:])
+    life = life_of(worker, pid)
+    return WorkerReport(worker, life, "127.0.0.1", port, pid, "n", capacity, 0, [*sessions], [*ended])
 
 
-def place(worker: str) -> Place:
-    return Place(worker, "127.0.0.1", 7000 + int(worker[1:]))
+def life_of(worker: str, pid: int = 1) -> str:
+    return f"gw:{worker}:{pid}"
+
+
+def place(worker: str, pid: int = 1) -> Place:
+    return Place(worker, life_of(worker, pid), "127.0.0.1", 7000 + int(worker[1:]))
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_without_a_worker_there_is_no_place():
 
 def test_a_place_is_where_the_worker_listens(ledger: Ledger):
     assert ledger.reserve("ws", "s1", 0.0) == place("w1")
-    assert ledger.locate("s1") == place("w1")
+    assert ledger.find("s1") == place("w1")
     assert ledger.places() == [place("w1")]
 
 
@@ -69,8 +75,7 @@ def test_over_capacity_it_refuses_and_says_when_to_come_back(ledger: Ledger):
 
     assert refused.value.retry_after_s is not None
     assert f"{CAPACITY} places of 1 workers" in refused.value.detail
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("one more")
+    assert ledger.find("one more") is None
 
 
 def test_a_call_that_is_repeated_takes_one_place(ledger: Ledger):
@@ -86,8 +91,7 @@ def test_a_place_given_back_is_free_and_giving_it_back_twice_is_no_harm(ledger: 
     ledger.release("never heard of")
 
     assert room(ledger, 0.0) == CAPACITY
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("s1")
+    assert ledger.find("s1") is None
 
 
 def test_a_session_that_is_there_cannot_be_released(ledger: Ledger):
@@ -95,18 +99,17 @@ def test_a_session_that_is_there_cannot_be_released(ledger: Ledger):
     ledger.report(report(sessions=("s1",)), 1.0)
     ledger.release("s1")
 
-    assert ledger.locate("s1") == place("w1")
+    assert ledger.find("s1") == place("w1")
     assert room(ledger, 1.0) == CAPACITY - 1
 
 
 def test_a_reservation_that_no_worker_confirms_lapses(ledger: Ledger):
     ledger.reserve("ws", "s1", 0.0)
     ledger.report(report(), RESERVATION_TTL_S - 1.0)
-    assert ledger.locate("s1") == place("w1")
+    assert ledger.find("s1") == place("w1")
     ledger.report(report(), RESERVATION_TTL_S)
 
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("s1")
+    assert ledger.find("s1") is None
     assert ledger.views(RESERVATION_TTL_S)[0].reserved == 0
 
 
@@ -123,24 +126,22 @@ def test_a_session_that_ended_before_it_was_ever_reported_gives_its_place_back(l
     ledger.report(report(ended=("s1",)), 1.0)
 
     assert room(ledger, 1.0) == CAPACITY
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("s1")
+    assert ledger.find("s1") is None
 
 
 def test_what_a_worker_no_longer_reports_is_gone(ledger: Ledger):
     ledger.report(report(sessions=("s1", "s2")), 1.0)
     ledger.report(report(sessions=("s2",)), 2.0)
 
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("s1")
-    assert ledger.locate("s2") == place("w1")
+    assert ledger.find("s1") is None
+    assert ledger.find("s2") == place("w1")
 
 
 def test_a_report_that_crosses_a_reservation_does_not_undo_it(ledger: Ledger):
     ledger.reserve("ws", "s1", 0.0)
     ledger.report(report(), 0.1)
 
-    assert ledger.locate("s1") == place("w1")
+    assert ledger.find("s1") == place("w1")
 
 
 def test_a_worker_that_came_back_has_nothing_of_its_former_life(ledger: Ledger):
@@ -148,9 +149,7 @@ def test_a_worker_that_came_back_has_nothing_of_its_former_life(ledger: Ledger):
     ledger.reserve("ws", "s2", 1.0)
     ledger.report(report(pid=2), 2.0)
 
-    for session_id in ("s1", "s2"):
-        with pytest.raises(errors.SessionNotFoundError):
-            ledger.locate(session_id)
+    assert [ledger.find(session_id) for session_id in ("s1", "s2")] == [None, None]
     assert room(ledger, 2.0) == CAPACITY
 
 
@@ -160,7 +159,7 @@ def test_a_silent_worker_gets_nothing_new_and_keeps_what_it_has(ledger: Ledger):
     with pytest.raises(errors.WorkerUnavailableError):
         ledger.reserve("ws", "s2", late)
 
-    assert ledger.locate("s1") == place("w1")
+    assert ledger.find("s1") == place("w1")
     assert [view.state for view in ledger.views(late)] == ["silent"]
 
 
@@ -171,7 +170,7 @@ def test_a_reservation_at_a_worker_that_fell_silent_is_moved(ledger: Ledger):
     assert ledger.reserve("ws", "s1", late) == place("w2")
     ledger.report(report("w1"), late)
 
-    assert ledger.locate("s1") == place("w2")
+    assert ledger.find("s1") == place("w2")
     assert [view.reserved for view in ledger.views(late)] == [0, 1]
 
 
@@ -198,18 +197,17 @@ def test_a_session_that_moved_is_where_it_was_reported_last(ledger: Ledger):
     ledger.report(report("w2", ("s1",)), 1.0)
     ledger.report(report("w1"), 2.0)
 
-    assert ledger.locate("s1") == place("w2")
+    assert ledger.find("s1") == place("w2")
 
 
 def test_forgetting_a_worker_leaves_what_is_elsewhere(ledger: Ledger):
     ledger.report(report("w1", ("s1", "s2")), 0.0)
     ledger.report(report("w2", ("s1",)), 1.0)
-    ledger.forget("w1")
-    ledger.forget("w1")
+    ledger.forget(life_of("w1"))
+    ledger.forget(life_of("w1"))
 
-    assert ledger.locate("s1") == place("w2")
-    with pytest.raises(errors.SessionNotFoundError):
-        ledger.locate("s2")
+    assert ledger.find("s1") == place("w2")
+    assert ledger.find("s2") is None
 
 
 def test_what_is_known_of_workspaces_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
@@ -229,6 +227,123 @@ def test_a_worker_that_shrinks_below_what_it_holds_takes_nothing_new(ledger: Led
     assert room(ledger, 0.0) == 0
 
 
+def test_a_session_that_nobody_reported_gets_a_place_where_there_is_most_room(ledger: Ledger):
+    ledger.report(report("w2", capacity=100), 0.0)
+
+    assert ledger.locate("in-the-journal", 0.0) == place("w2")
+    assert ledger.locate("in-the-journal", 1.0) == place("w2"), "and the same one again"
+    assert [view.reserved for view in ledger.views(0.0)] == [0, 1]
+    ledger.release("in-the-journal")
+    assert [view.reserved for view in ledger.views(0.0)] == [0, 0]
+
+
+def test_a_session_is_located_where_it_was_reported_even_if_it_is_full_there(ledger: Ledger):
+    ledger.report(report(sessions=("s1", "s2", "s3")), 0.0)
+
+    assert ledger.locate("s1", 0.0) == place("w1")
+    with pytest.raises(errors.CapacityError):
+        ledger.locate("s4", 0.0)
+
+
+def test_nothing_is_located_without_a_worker():
+    with pytest.raises(errors.WorkerUnavailableError):
+        Ledger().locate("s1", 0.0)
+
+
+def test_a_session_that_is_opened_elsewhere_than_it_was_awaited_gives_its_place_back(ledger: Ledger):
+    ledger.locate("s1", 0.0)
+    ledger.report(report("w2", ("s1",)), 0.0)
+
+    assert ledger.find("s1") == place("w2")
+    assert [(view.sessions, view.reserved) for view in ledger.views(0.0)] == [(0, 0), (1, 0)]
+
+
+def test_a_worker_is_found_by_its_life(ledger: Ledger):
+    assert ledger.whereis(life_of("w1")) == place("w1")
+    assert ledger.whereis(life_of("w1", 2)) is None
+    ledger.report(report("w1", pid=2), 1.0)
+    assert ledger.whereis(life_of("w1")) is None
+    assert ledger.whereis(life_of("w1", 2)) == place("w1", 2)
+
+
+def test_whether_a_worker_was_heard_lately_is_known_by_its_life(ledger: Ledger):
+    assert ledger.is_heard(life_of("w1"), WORKER_SILENCE_S)
+    assert not ledger.is_heard(life_of("w1"), WORKER_SILENCE_S + 0.1)
+    assert not ledger.is_heard(life_of("w1", 2), 0.0)
+
+
+def test_a_dead_life_never_comes_back(ledger: Ledger):
+    ledger.report(report("w2"), 0.0)
+    ledger.forget(life_of("w1"))
+    assert ledger.report(report("w1", ("s1",)), 1.0) is False, "it was late, or only silent"
+
+    assert ledger.whereis(life_of("w1")) is None
+    assert ledger.find("s1") is None
+    assert ledger.report(report("w1", pid=2), 2.0) is True, "its successor is another"
+    assert ledger.report(report("w1", pid=1), 3.0) is False
+    assert ledger.whereis(life_of("w1", 2)) == place("w1", 2)
+
+
+def test_how_many_dead_lives_are_remembered_is_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ledger_module, "MAX_DEAD", 10)
+    for pid in range(2, 100):
+        ledger.report(report("w1", pid=pid), 0.0)
+
+    assert len(ledger._dead) == 10
+    assert life_of("w1", 98) in ledger._dead
+
+
+def test_sessions_of_a_worker_that_lives_stay_where_they_are(ledger: Ledger):
+    ledger.report(report("w1", ("s1",)), 0.0)
+    ledger.report(report("w2", ("s2",), capacity=100), 0.0)
+
+    found = ledger.relocate(["s1", "s2", "s3"], life_of("w1"), 1.0)
+    assert found == {"s1": place("w1"), "s2": place("w2"), "s3": place("w1")}
+
+
+def test_sessions_of_a_dead_worker_are_spread_by_room_and_keep_their_new_places(ledger: Ledger):
+    ledger.report(report("w1", ("s1", "s2", "s3")), 0.0)
+    ledger.report(report("w2", capacity=2), 0.0)
+    ledger.report(report("w3", capacity=3), 0.0)
+    ledger.forget(life_of("w1"))
+    found = ledger.relocate(["s1", "s2", "s3"], life_of("w1"), 1.0)
+
+    assert sorted(one.worker_id for one in found.values()) == ["w2", "w3", "w3"]
+    assert ledger.relocate(["s3", "s2", "s1"], life_of("w1"), 2.0) == found
+    assert [view.reserved for view in ledger.views(2.0)] == [1, 2]
+
+
+def test_a_dead_workers_sessions_come_back_to_its_successor_if_it_is_the_only_one(ledger: Ledger):
+    ledger.report(report("w1", ("s1",)), 0.0)
+    ledger.forget(life_of("w1"))
+    with pytest.raises(errors.WorkerUnavailableError):
+        ledger.relocate(["s1"], life_of("w1"), 1.0)
+    ledger.report(report("w1", pid=2), 2.0)
+
+    assert ledger.relocate(["s1"], life_of("w1"), 2.0) == {"s1": place("w1", 2)}
+
+
+def test_sessions_for_which_there_is_no_room_are_left_out(ledger: Ledger):
+    ledger.report(report("w2", ("a", "b", "c")), 0.0)
+    ledger.report(report("w1", ("s1", "s2", "s3", "s4"), capacity=4), 0.0)
+    ledger.forget(life_of("w1"))
+    ledger.report(report("w3"), 0.0)
+
+    found = ledger.relocate(["s1", "s2", "s3", "s4"], life_of("w1"), 1.0)
+    assert found == {"s1": place("w3"), "s2": place("w3"), "s3": place("w3")}
+
+
+def test_a_new_place_at_a_worker_that_fell_silent_is_moved_on(ledger: Ledger):
+    ledger.report(report("w2"), 0.0)
+    ledger.forget(life_of("w1"))
+    ledger.relocate(["s1"], life_of("w1"), 0.0)
+    late = WORKER_SILENCE_S + 1.0
+    ledger.report(report("w3"), late)
+
+    assert ledger.relocate(["s1"], life_of("w1"), late) == {"s1": place("w3")}
+    assert [view.reserved for view in ledger.views(late)] == [0, 1]
+
+
 class Cluster(RuleBasedStateMachine):
     """Workers that hold, crash, fall silent and come back, against what they really hold.
 
@@ -246,6 +361,7 @@ class Cluster(RuleBasedStateMachine):
         self.holds: dict[str, set[str]] = {"w1": set(), "w2": set()}
         self.ended: dict[str, list[str]] = {"w1": [], "w2": []}
         self.granted: dict[str, tuple[str, float]] = {}
+        self.dead: set[str] = set()
         self.said: dict[str, set[str]] = {"w1": set(), "w2": set()}
 
     def _say(self, worker: str) -> None:
@@ -274,10 +390,16 @@ class Cluster(RuleBasedStateMachine):
             found = self.ledger.reserve(workspace, session_id, self.now)
         except (errors.CapacityError, errors.WorkerUnavailableError):
             return session_id
+        self._was_promised(session_id, None, found)
+        return session_id
+
+    def _was_promised(self, session_id: str, before: Place | None, found: Place) -> None:
+        """A session has a place; if it is a new one, its worker has to have had room for it."""
+        if before == found:
+            return
         (granted,) = [view for view in self.ledger.views(self.now) if view.worker_id == found.worker_id]
         assert granted.sessions + granted.reserved <= CAPACITY, "no worker is promised more than it takes"
         self.granted[session_id] = (found.worker_id, self.now + RESERVATION_TTL_S)
-        return session_id
 
     @rule(session_id=sessions)
     def asks_again(self, session_id: str) -> None:
@@ -301,7 +423,8 @@ class Cluster(RuleBasedStateMachine):
     @rule(session_id=sessions)
     def opens(self, session_id: str) -> None:
         worker, until = self.granted.get(session_id, ("", 0.0))
-        if worker and until > self.now and len(self.holds[worker]) < CAPACITY:
+        elsewhere = any(session_id in held for held in self.holds.values())
+        if worker and until > self.now and not elsewhere and len(self.holds[worker]) < CAPACITY:
             self.holds[worker].add(session_id)
 
     @rule(session_id=sessions)
@@ -311,25 +434,83 @@ class Cluster(RuleBasedStateMachine):
                 held.discard(session_id)
                 self.ended[worker].append(session_id)
 
-    @rule(worker=st.sampled_from(["w1", "w2"]))
-    def crashes(self, worker: str) -> None:
+    @rule(session_id=sessions)
+    def is_looked_for(self, session_id: str) -> None:
+        before = self.ledger.find(session_id)
+        with contextlib.suppress(errors.CapacityError, errors.WorkerUnavailableError):
+            found = self.ledger.locate(session_id, self.now)
+            assert self.ledger.find(session_id) == found
+            self._was_promised(session_id, before, found)
+
+    @rule(
+        wanted=st.lists(sessions, max_size=8, unique=True),
+        worker=st.sampled_from(["w1", "w2"]),
+        dead=st.booleans(),
+    )
+    def link_breaks(self, wanted: list[str], worker: str, dead: bool) -> None:
+        life = life_of(worker, self.pids[worker])
+        if dead:
+            self._dies(worker)
+            self.ledger.forget(life)
+        before = {session_id: self.ledger.find(session_id) for session_id in wanted}
+        try:
+            found = self.ledger.relocate(wanted, life, self.now)
+        except errors.WorkerUnavailableError:
+            assert self.ledger.whereis(life) is None
+            return
+        assert self.ledger.relocate(list(found), life, self.now) == found, "asking again changes nothing"
+        if self.ledger.whereis(life) is not None:
+            assert set(found) == set(wanted)
+            return
+        for session_id, where in found.items():
+            assert where.life != life
+            self._was_promised(session_id, before[session_id], where)
+
+    @rule(data=st.data())
+    def a_dead_worker_speaks(self, data: st.DataObject) -> None:
+        if self.dead:
+            worker, pid = data.draw(st.sampled_from(sorted(self.dead))).split(":")[1:]
+            assert self.ledger.report(report(worker, ("s1",), pid=int(pid)), self.now) is False
+
+    def _dies(self, worker: str) -> None:
+        self.dead.add(life_of(worker, self.pids[worker]))
         self.pids[worker] += 1
         self.holds[worker].clear()
         self.ended[worker].clear()
+        self.said[worker] = set()
         self.granted = {one: where for one, where in self.granted.items() if where[0] != worker}
+
+    @rule(worker=st.sampled_from(["w1", "w2"]))
+    def crashes(self, worker: str) -> None:
+        former = life_of(worker, self.pids[worker])
+        known = self.ledger.whereis(former) is not None
+        self._dies(worker)
         self._say(worker)
+        if not known:
+            self.dead.discard(former)  # nobody has ever heard of it
 
     @invariant()
     def what_was_reported_is_found(self) -> None:
         for worker, said in self.said.items():
             for session_id in said:
-                assert self.ledger.locate(session_id).worker_id == worker
+                found = self.ledger.find(session_id)
+                assert found is not None
+                assert found.worker_id == worker
 
     @invariant()
     def every_place_is_accounted_for(self) -> None:
         mapped = set(self.ledger._by_session)
         known = {one for worker in self.ledger._workers.values() for one in (*worker.used, *worker.reserved)}
         assert mapped == known
+
+    @invariant()
+    def no_session_has_two_reserved_places(self) -> None:
+        reserved = [one for worker in self.ledger._workers.values() for one in worker.reserved]
+        assert len(reserved) == len(set(reserved))
+
+    @invariant()
+    def the_dead_stay_dead(self) -> None:
+        assert all(self.ledger.whereis(life) is None for life in self.dead)
 
     @precondition(lambda self: self.ledger._workers)
     @rule()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,21 +23,36 @@ from actors.connection.messages import (
     ForkSession,
     OpenSession,
 )
+from actors.connection.reconnecting import ReconnectPolicy
+from actors.connection.scope import Scope
+from actors.connection.sealing import Sealer, new_key
+from actors.connection.store import SessionStore, StoredSession
+from actors.journal import Entry, GroupWriter, Placement
+from actors.journal.memory import MemoryJournal
 from actors.kernel import ActorId, ActorOptions, ActorRef, ActorSystem, Directive
 from actors.link.channel import Channel
+from actors.placement.leases import Lease
 from actors.protocol.envelope import parse
+from actors.protocol.surroundings import surroundings_of
 
 Json = dict[str, object]
 
 SESSION = "ses_1"
+WORKSPACE = "inst/ws_1"
+KEY = new_key()
 SETTINGS = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
 NOTHING_YET = object()
+_numbers = itertools.count(1)
 
 
 async def settle() -> None:
-    """Let everything that can happen without time passing happen."""
-    for _ in range(30):
+    """Let everything that can happen without time passing happen, commits included."""
+    loop = asyncio.get_running_loop()
+    for _ in range(10_000):
         await asyncio.sleep(0)
+        if not loop._ready:  # type: ignore[attr-defined]  # it has no public name
+            return
+    raise AssertionError("something happens over and over again")
 
 
 def text(message: object) -> bytes:
@@ -118,13 +134,19 @@ class FakeAgent:
 
 
 class FakeChannel:
-    """The replica's end: ``frames`` are (kind, stream, request id, message or error)."""
+    """The replica's end: ``frames`` are (kind, stream, request id, message or error).
+
+    ``cursor`` is the newest event of the session that was sent.
+    """
 
     def __init__(self) -> None:
         self.frames: list[tuple[str, int, bytes, object]] = []
+        self.cursor = 0
         self.congested = False
 
-    def send_data(self, stream: int, message: bytes) -> None:
+    def send_data(self, stream: int, message: bytes, seq: int = 0) -> None:
+        assert seq == 0 or seq > self.cursor, "events come in order, each once"
+        self.cursor = max(self.cursor, seq)
         self.frames.append(("data", stream, b"", message))
 
     def send_answer(self, stream: int, request_id: bytes, message: bytes) -> None:
@@ -135,13 +157,14 @@ class FakeChannel:
 
 
 class Client:
-    """One client's view of one session."""
+    """One client's view of one session. A view that comes ``again`` bears the name of the one before."""
 
-    def __init__(self, world: "World", session_id: str = SESSION) -> None:
+    def __init__(self, world: "World", session_id: str = SESSION, again: "Client | None" = None) -> None:
         self.world = world
         self.session_id = session_id
         self.channel = FakeChannel()
-        self.attachment = Attachment(cast("Channel", self.channel), 1, "client", self._end)
+        self.name = f"client-{next(_numbers)}" if again is None else again.name
+        self.attachment = Attachment(cast("Channel", self.channel), 1, self.name, self._end)
         self._credited = 0
 
     def _end(self, attachment: Attachment) -> None:
@@ -150,22 +173,35 @@ class Client:
 
     # ------------------------------------------------------------------ what it says
 
-    async def open(self, id_text: str = "1", cwd: str = "/w") -> "Client":
-        request = self._request(id_text, "session/new", {"cwd": cwd, "mcpServers": []})
+    async def open(self, id_text: str = "1", cwd: str = "/w", servers: tuple[Json, ...] = ()) -> "Client":
+        request = parse(self._request(id_text, "session/new", {"cwd": cwd, "mcpServers": servers}))
         initialize = b'{"protocolVersion":1,"clientCapabilities":{"fs":{"readTextFile":true}}}'
         self.world.connection.tell(
-            OpenSession(self.session_id, self.attachment, parse(request), initialize, cwd)
+            OpenSession(
+                self.session_id, self.attachment, request, initialize, cwd, surroundings_of(request)
+            )
         )
         await settle()
         return self
 
     async def attach(
-        self, mode: AttachMode = AttachMode.LOAD, id_text: str = "1", after: int = 0
+        self, mode: AttachMode = AttachMode.LOAD, id_text: str = "1", after: int = 0, **said: object
     ) -> "Client":
-        request = parse(self._request(id_text, mode.value, {"sessionId": self.session_id}))
-        self.world.connection.tell(AttachSession(self.session_id, self.attachment, request, mode, after))
+        self.world.connection.tell(self._attaching(mode, id_text, after, said))
         await settle()
         return self
+
+    async def come_again(self, lost: "Client", *pending: bytes) -> "Client":
+        """Bring back the view that ``lost`` had, from where it was; ``pending`` are its open prompts."""
+        after = lost.channel.cursor
+        asking = self._attaching(AttachMode.CURSOR, "0", after, {})
+        self.world.connection.tell(replace(asking, again=True, pending=pending))
+        await settle()
+        return self
+
+    def _attaching(self, mode: AttachMode, id_text: str, after: int, said: Json) -> AttachSession:
+        request = parse(self._request(id_text, mode.value, {"sessionId": self.session_id, **said}))
+        return AttachSession(self.session_id, self.attachment, request, mode, after)
 
     async def fork(self, source: str, id_text: str = "1") -> "Client":
         request = parse(self._request(id_text, "session/fork", {"sessionId": source, "cwd": "/w"}))
@@ -266,9 +302,14 @@ def _brief(message: Json) -> str:
 
 
 class World:
-    """A system with one connection actor, and the directory of its worker."""
+    """A system with one connection actor, and the directory of its worker.
 
-    def __init__(self, agent: FakeAgent) -> None:
+    ``before`` is the world of a worker that is gone, whose journal this one goes on with.
+    """
+
+    def __init__(
+        self, agent: FakeAgent, journal: MemoryJournal | None = None, before: "World | None" = None
+    ) -> None:
         self.agent = agent
         self.escalated: list[BaseException] = []
         self.system = ActorSystem(on_escalation=self.escalated.append, chance=lambda: 0.0)
@@ -276,24 +317,47 @@ class World:
         self.given_back: list[str] = []
         self._connection: ActorRef | None = None
         self.settings = SETTINGS
+        self.history_bytes = 1024 * 1024
+        self.before = before
+        self.journal = journal or (before.journal if before is not None else MemoryJournal())
+        self.writer = GroupWriter(self.journal)
+        fence = 1 if before is None else before.lease.fence + 1
+        self.lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
 
-    def set(self, **settings: float) -> None:
+    def set(self, **settings: float | ReconnectPolicy) -> None:
         """Other settings for the connection; before its first use."""
         assert self._connection is None
-        self.settings = replace(self.settings, **settings)  # type: ignore[arg-type] # numbers all
+        self.settings = replace(self.settings, **settings)  # type: ignore[arg-type] # what they are
+
+    @property
+    def scope(self) -> Scope:
+        """Whose sessions they are, and where they are kept."""
+        store = SessionStore(self.journal, self.writer, Sealer(KEY), self.history_bytes)
+        return Scope("inst", "ws_1", self.settings, self, store, self.lease)
 
     @property
     def connection(self) -> ActorRef:
         if self._connection is None:
-            self._connection = self.system.spawn(
-                ActorId("connection", SESSION),
-                lambda: ConnectionActor(self.settings, self, "inst", "ws_1"),
-                ActorOptions(on_failure=lambda _error: Directive.STOP),
-            )
+            self._connection = self._spawn(None)
         return self._connection
 
-    def client(self, session_id: str = SESSION) -> Client:
-        return Client(self, session_id)
+    def _spawn(self, stored: StoredSession | None) -> ActorRef:
+        return self.system.spawn(
+            ActorId("connection", SESSION),
+            lambda: ConnectionActor(self.scope, stored),
+            ActorOptions(on_failure=lambda _error: Directive.STOP),
+        )
+
+    async def take_up(self) -> "World":
+        """Go on with the session that the journal has, as its workspace's new owner."""
+        fence = 0
+        while fence < self.lease.fence:
+            fence = (await self.journal.acquire(WORKSPACE, self.lease.placement.worker, 0.0)).fence
+        self._connection = self._spawn(await self.scope.store.find("inst", SESSION))
+        return self
+
+    def client(self, session_id: str = SESSION, again: Client | None = None) -> Client:
+        return Client(self, session_id, again)
 
     async def opened_client(self) -> Client:
         """A client with a session, which has taken the answer; that is left out of what it was told."""
@@ -317,3 +381,16 @@ class World:
         await self.system.stop(10.0)
         assert self.escalated == []
         assert self.system.statistics().tasks == 0
+        assert await self.writer.close(1.0) == 0
+        if self.before is None:
+            await self.journal.close()
+
+    # ------------------------------------------------------------------ what the journal has
+
+    async def entries(self, session_id: str = SESSION) -> list[Entry]:
+        """The session's events."""
+        return list((await self.journal.read(f"inst/{session_id}", 0, 10_000, 1 << 30)).entries)
+
+    async def kinds(self, session_id: str = SESSION) -> list[str]:
+        """What kinds they are of, in order."""
+        return [entry.kind for entry in await self.entries(session_id)]

@@ -11,16 +11,23 @@ from session_world import FakeChannel
 
 from actors import errors
 from actors.connection import attachment as attachment_module
-from actors.connection import history as history_module
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_BYTES, WINDOW_FRAMES, Attachment
 from actors.connection.events import Event, EventKind
 from actors.connection.history import History
 from actors.link.channel import Channel
 
+ME, ANOTHER = "client-1", "client-2"
 
-def viewer(channel: FakeChannel | None = None, ended: list[Attachment] | None = None) -> Attachment:
+
+def viewer(client: str = ME, ended: list[Attachment] | None = None) -> Attachment:
     note = (lambda _: None) if ended is None else ended.append
-    return Attachment(cast("Channel", channel or FakeChannel()), 1, "client", note)
+    return Attachment(cast("Channel", FakeChannel()), 1, client, note)
+
+
+def begin(view: Attachment, history: History, after: int = 0, *, asked_from: int | None = None) -> None:
+    """Start a view as a session does: what was asked before it came is left out, unless told otherwise."""
+    view.start(after, history.last_seq + 1 if asked_from is None else asked_from)
+    view.catch_up(history)
 
 
 def channel_of(attachment: Attachment) -> FakeChannel:
@@ -28,13 +35,15 @@ def channel_of(attachment: Attachment) -> FakeChannel:
 
 
 def publish(
-    history: History, to: Attachment, message: bytes = b"x", kind: EventKind = EventKind.UPDATE, **more
-):
-    event = Event(history.last_seq + 1, kind, message, **more)
-    due = history.append(event)
+    history: History,
+    to: Attachment,
+    message: bytes = b"x",
+    kind: EventKind = EventKind.UPDATE,
+    concerns: str = "",
+) -> None:
+    event = Event(history.last_seq + 1, kind, message, concerns)
+    history.append(event)
     to.offer(event)
-    if due:
-        history.trim(to.position)
 
 
 def shown(attachment: Attachment) -> list[bytes]:
@@ -43,7 +52,7 @@ def shown(attachment: Attachment) -> list[bytes]:
 
 def test_a_live_view_is_shown_an_event_at_once():
     history, view = History(1000), viewer()
-    view.start(history, 0)
+    begin(view, history)
     publish(history, view, b"one")
 
     assert shown(view) == [b"one"]
@@ -51,10 +60,10 @@ def test_a_live_view_is_shown_an_event_at_once():
 
 
 def test_a_prompt_is_shown_to_all_but_who_said_it():
-    history, view, other = History(1000), viewer(), viewer()
+    history, view, other = History(1000), viewer(), viewer(ANOTHER)
     for one in (view, other):
-        one.start(history, 0)
-    event = Event(1, EventKind.PROMPT, b"hello", concerns=view.number)
+        begin(one, history)
+    event = Event(1, EventKind.PROMPT, b"hello", concerns=ME)
     history.append(event)
     for one in (view, other):
         one.offer(event)
@@ -64,30 +73,69 @@ def test_a_prompt_is_shown_to_all_but_who_said_it():
     assert view.position == 1
 
 
-def test_an_answer_is_for_its_asker_alone():
-    history, view, other = History(1000), viewer(), viewer()
-    event = Event(1, EventKind.ANSWER, b"done", view.number, b"7")
-    history.append(event)
-    for one in (view, other):
-        one.start(history, 0)
-
-    assert channel_of(view).frames == [("answer", 1, b"7", b"done")]
-    assert shown(other) == []
-
-
-def test_questions_of_the_past_are_not_replayed():
+def test_an_answer_bears_the_id_of_its_request_and_an_event_its_place():
     history, view = History(1000), viewer()
-    history.append(Event(1, EventKind.QUESTION, b"old"))
-    view.start(history, 0)
-    publish(history, view, b"new", EventKind.QUESTION)
-    publish(history, view, b"for another", EventKind.QUESTION, concerns=view.number + 1)
+    begin(view, history)
+    publish(history, view, b"one")
+    view.say(b"7", b"done", history.last_seq)
+
+    assert channel_of(view).frames == [("data", 1, b"", b"one"), ("answer", 1, b"7", b"done")]
+    assert channel_of(view).cursor == 1
+
+
+@pytest.mark.parametrize("kind", [EventKind.QUESTION, EventKind.DECISION])
+def test_questions_and_decisions_of_the_past_are_not_replayed(kind: EventKind):
+    history, view = History(1000), viewer()
+    history.append(Event(1, kind, b"old"))
+    begin(view, history)
+    publish(history, view, b"new", kind)
 
     assert shown(view) == [b"new"]
 
 
+@pytest.mark.parametrize("kind", [EventKind.QUESTION, EventKind.DECISION])
+def test_a_view_that_comes_again_is_told_what_was_asked_while_it_was_away(kind: EventKind):
+    history, view = History(1000), viewer()
+    history.append(Event(1, kind, b"seen"))
+    history.append(Event(2, kind, b"missed"))
+    begin(view, history, 1, asked_from=2)
+
+    assert shown(view) == [b"missed"]
+
+
+def test_a_question_is_asked_of_whom_it_concerns():
+    history, view = History(1000), viewer()
+    begin(view, history)
+    publish(history, view, b"for all", EventKind.QUESTION)
+    publish(history, view, b"for me", EventKind.QUESTION, ME)
+    publish(history, view, b"for another", EventKind.QUESTION, ANOTHER)
+
+    assert shown(view) == [b"for all", b"for me"]
+
+
+def test_a_decision_is_not_told_to_who_made_it():
+    history, view = History(1000), viewer()
+    begin(view, history)
+    publish(history, view, b"mine", EventKind.DECISION, ME)
+    publish(history, view, b"of another", EventKind.DECISION, ANOTHER)
+    publish(history, view, b"of nobody", EventKind.DECISION)
+
+    assert shown(view) == [b"of another", b"of nobody"]
+
+
+def test_notices_are_shown_and_what_only_the_journal_needs_is_not():
+    history, view = History(1000), viewer()
+    begin(view, history)
+    for kind in (EventKind.ACTIVATED, EventKind.TURN_STARTED, EventKind.NOTICE, EventKind.TURN_ENDED):
+        publish(history, view, kind.value.encode(), kind)
+
+    assert shown(view) == [b"notice"]
+    assert view.position == 4
+
+
 def test_a_view_that_ran_out_of_frames_waits_for_credit():
     history, view = History(10**6), viewer()
-    view.start(history, 0)
+    begin(view, history)
     for _ in range(WINDOW_FRAMES + 5):
         publish(history, view)
     assert len(shown(view)) == WINDOW_FRAMES
@@ -104,7 +152,7 @@ def test_a_view_that_ran_out_of_frames_waits_for_credit():
 
 def test_a_window_counts_bytes_too():
     history, view = History(10**7), viewer()
-    view.start(history, 0)
+    begin(view, history)
     for _ in range(3):
         publish(history, view, b"x" * WINDOW_BYTES)
 
@@ -113,7 +161,7 @@ def test_a_window_counts_bytes_too():
 
 def test_a_congested_link_makes_its_views_fall_behind_and_their_answers_wait():
     history, view = History(1000), viewer()
-    view.start(history, 0)
+    begin(view, history)
     channel_of(view).congested = True
     publish(history, view, b"one")
     view.say(b"1", b"answer", history.last_seq)
@@ -126,7 +174,7 @@ def test_a_congested_link_makes_its_views_fall_behind_and_their_answers_wait():
 
 def test_answers_wait_for_what_came_before_them():
     history, view = History(10**6), viewer()
-    view.start(history, 0)
+    begin(view, history)
     for _ in range(WINDOW_FRAMES + 2):
         publish(history, view, b"event")
     view.say(b"1", b"answer", history.last_seq)
@@ -140,7 +188,7 @@ def test_answers_wait_for_what_came_before_them():
 def test_a_client_that_only_asks_and_never_reads_is_cut_off_too():
     ended: list[Attachment] = []
     history, view = History(1000), viewer(ended=ended)
-    view.start(history, 0)
+    begin(view, history)
     for _ in range(WINDOW_FRAMES + MAX_PRIVATE + 1):
         view.say(b"1", b"refused", 0)
 
@@ -154,7 +202,7 @@ def test_a_client_that_only_asks_and_never_reads_is_cut_off_too():
 
 def test_what_opens_or_closes_a_view_waits_for_nothing():
     history, view = History(1000), viewer()
-    view.start(history, 0)
+    begin(view, history)
     channel_of(view).congested = True
     publish(history, view)
     view.say_now(b"1", b"closed")
@@ -165,7 +213,7 @@ def test_what_opens_or_closes_a_view_waits_for_nothing():
 def test_a_view_that_ended_shows_nothing_more_and_ends_once():
     ended: list[Attachment] = []
     history, view = History(1000), viewer(ended=ended)
-    view.start(history, 0)
+    begin(view, history)
     view.end(errors.SessionClosedError("over"))
     view.end(errors.SessionClosedError("over again"))
     publish(history, view)
@@ -181,7 +229,7 @@ def test_a_view_that_ended_shows_nothing_more_and_ends_once():
 def test_a_client_that_left_is_not_told_that_it_left():
     ended: list[Attachment] = []
     history, view = History(1000), viewer(ended=ended)
-    view.start(history, 0)
+    begin(view, history)
     view.leave()
     publish(history, view)
     view.end(errors.SessionClosedError("over"))
@@ -190,34 +238,48 @@ def test_a_client_that_left_is_not_told_that_it_left():
     assert ended == []
 
 
-def test_a_client_that_fell_behind_what_is_kept_is_told_and_shown_no_gap(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(history_module, "LAG_BYTES", 100)
+def test_a_client_that_fell_behind_what_is_in_memory_is_shown_no_gap_and_reads_on_from_the_journal():
     history, view = History(100), viewer()
-    view.start(history, 0)
+    begin(view, history)
     channel_of(view).congested = True
-    for _ in range(3):
-        publish(history, view, b"x" * 60)
+    for number in range(3):
+        publish(history, view, b"%d" % number * 60)
     channel_of(view).congested = False
-    view.catch_up(history)
-
+    assert view.catch_up(history) is False
     assert shown(view) == []
-    assert isinstance(channel_of(view).frames[-1][3], errors.SlowConsumerError)
+    assert view.has_room
+    view.show([Event(1, EventKind.UPDATE, b"0" * 60), Event(2, EventKind.UPDATE, b"1" * 60)])
+
+    assert view.catch_up(history) is True
+    assert shown(view) == [b"%d" % number * 60 for number in range(3)]
+    assert not view.gone
 
 
-def test_a_view_may_start_behind_what_is_kept():
+def test_a_view_may_start_behind_what_is_in_memory():
     history, view = History(100), viewer()
     for number in range(5):
         history.append(Event(number + 1, EventKind.UPDATE, b"x" * 60))
-    history.trim(5)
-    view.start(history, 0)
+    view.start(0, 6)
 
-    assert shown(view) == [b"x" * 60]
+    assert view.catch_up(history) is False
+    assert shown(view) == []
     assert not view.gone
+
+
+def test_what_is_read_back_stops_where_the_window_ends():
+    history, view = History(100), viewer()
+    history.append(Event(1, EventKind.UPDATE, b"x" * WINDOW_BYTES))
+    history.append(Event(2, EventKind.UPDATE, b"y"))
+    view.start(0, 3)
+    view.show([Event(1, EventKind.UPDATE, b"x" * WINDOW_BYTES), Event(2, EventKind.UPDATE, b"y")])
+
+    assert view.position == 1
+    assert not view.has_room
 
 
 def test_a_stalled_view_keeps_no_event():
     history, view = History(10**6), viewer()
-    view.start(history, 0)
+    begin(view, history)
     channel_of(view).congested = True
     for _ in range(1000):
         publish(history, view, b"y" * 100)
@@ -236,14 +298,14 @@ class OneClient(RuleBasedStateMachine):
         self._patch.setattr(attachment_module, "WINDOW_FRAMES", 4)
         self._patch.setattr(attachment_module, "WINDOW_BYTES", 40)
         self._patch.setattr(attachment_module, "MAX_PRIVATE", 6)
-        self._patch.setattr(history_module, "LAG_BYTES", 160)
         self.history = History(80)
+        self.journal: list[Event] = []
         self.view = viewer()
         self.expected: list[bytes] = []
-        self.private_waiting = 0
+        self.told = 0
         self.taken = 0
         self.numbers = 0
-        self.view.start(self.history, 0)
+        begin(self.view, self.history)
 
     def teardown(self) -> None:
         self._patch.undo()
@@ -258,23 +320,27 @@ class OneClient(RuleBasedStateMachine):
 
     @rule(
         size=st.integers(0, 50),
-        kind=st.sampled_from(["update", "mine", "theirs", "answer", "other", "asked"]),
+        what=st.sampled_from(
+            [
+                (EventKind.UPDATE, "", True),
+                (EventKind.PROMPT, ME, False),
+                (EventKind.PROMPT, ANOTHER, True),
+                (EventKind.QUESTION, "", True),
+                (EventKind.QUESTION, ANOTHER, False),
+                (EventKind.DECISION, ME, False),
+                (EventKind.DECISION, ANOTHER, True),
+                (EventKind.TURN_ENDED, ME, False),
+                (EventKind.NOTICE, "", True),
+            ]
+        ),
     )
-    def happens(self, size: int, kind: str) -> None:
-        mine, words = self.view.number, self.words(size)
-        seq = self.history.last_seq + 1
-        event, is_shown = {
-            "update": (Event(seq, EventKind.UPDATE, words), True),
-            "mine": (Event(seq, EventKind.PROMPT, words, mine), False),
-            "theirs": (Event(seq, EventKind.PROMPT, words, mine + 1), True),
-            "answer": (Event(seq, EventKind.ANSWER, words, mine, b"1"), True),
-            "other": (Event(seq, EventKind.ANSWER, words, mine + 1, b"1"), False),
-            "asked": (Event(seq, EventKind.QUESTION, words), True),
-        }[kind]
-        due = self.history.append(event)
+    def happens(self, size: int, what: tuple[EventKind, str, bool]) -> None:
+        kind, concerns, is_shown = what
+        words = self.words(size)
+        event = Event(self.history.last_seq + 1, kind, words, concerns)
+        self.history.append(event)
+        self.journal.append(event)
         self.view.offer(event)
-        if due:
-            self.history.trim(self.view.position)
         if is_shown:
             self.expected.append(words)
 
@@ -282,6 +348,7 @@ class OneClient(RuleBasedStateMachine):
     def is_told(self, size: int) -> None:
         words = self.words(size)
         self.expected.append(words)
+        self.told += 1
         self.view.say(b"1", words, self.history.last_seq)
 
     @precondition(lambda self: self.taken < len(self.seen))
@@ -291,13 +358,18 @@ class OneClient(RuleBasedStateMachine):
         self.taken += len(taken)
         self.view.grant(len(taken), sum(map(len, taken)))
         if self.view.is_lagging:
-            self.view.catch_up(self.history)
+            self.read_on()
+
+    def read_on(self) -> None:
+        """From the journal, three events a page, until the history has what follows."""
+        while self.view.has_room and not self.view.catch_up(self.history):
+            self.view.show(self.journal[self.view.position : self.view.position + 3])
 
     @rule()
     def link_is_congested_for_a_while(self) -> None:
         channel_of(self.view).congested = not channel_of(self.view).congested
         if not channel_of(self.view).congested and self.view.is_lagging:
-            self.view.catch_up(self.history)
+            self.read_on()
 
     @invariant()
     def what_is_seen_is_what_happened_in_its_order(self) -> None:
@@ -319,11 +391,12 @@ class OneClient(RuleBasedStateMachine):
             assert self.seen == self.expected
 
     @invariant()
-    def a_view_ends_only_if_it_fell_too_far_behind(self) -> None:
+    def a_view_ends_only_if_too_many_private_messages_wait(self) -> None:
         if self.view.gone:
             closes = [frame for frame in channel_of(self.view).frames if frame[0] == "close"]
             assert len(closes) == 1
             assert isinstance(closes[0][3], errors.SlowConsumerError)
+            assert self.told > 6
 
     @invariant()
     def a_client_that_takes_everything_gets_everything(self) -> None:

@@ -1,5 +1,6 @@
 """Requests of the agent: who is asked, whose answer counts, and how it finds its way back."""
 
+import asyncio
 from typing import cast
 
 import pytest
@@ -61,6 +62,33 @@ async def test_permissions_are_asked_of_all_and_the_first_answer_wins(world: Wor
     assert [answer["result"] for answer in agent.answers()] == [ALLOW]
     assert [notice["code"] for notice in one.told("_lumilink/notice")] == ["question-unknown"]
     assert two.told("_lumilink/notice") == []
+
+
+async def test_who_did_not_answer_is_told_what_was_decided(world: World, agent: FakeAgent):
+    one = await world.opened_client()
+    two = await world.client().attach()
+    agent.ask("7", PERMISSION)
+    await settle()
+    question = two.questions()[0]["id"]
+    await two.answer(question, ALLOW)
+
+    decided = {"lumilink": {"state": "answered", "outcome": ALLOW}}
+    assert one.told("$/cancel_request") == [{"requestId": question, "_meta": decided}]
+    assert two.told("$/cancel_request") == []
+
+
+async def test_the_answer_of_the_driver_is_no_news_for_those_who_were_not_asked(
+    world: World, agent: FakeAgent
+):
+    one = await world.opened_client()
+    two = await world.client().attach()
+    two.forget()
+    agent.ask("7", READ, path="/x")
+    await settle()
+    await one.answer(one.questions()[0]["id"], {"content": "a secret"})
+
+    assert two.messages() == []
+    assert agent.answers()[-1]["result"] == {"content": "a secret"}
 
 
 async def test_files_are_asked_of_the_client_that_prompted_last(world: World, agent: FakeAgent):
@@ -198,21 +226,26 @@ async def test_a_question_is_withdrawn_among_several_sessions(world: World, agen
     agent.say({"jsonrpc": "2.0", "method": "$/cancel_request", "params": {"requestId": 7}})
     await settle()
 
-    assert second.told("$/cancel_request") == [{"requestId": second.questions()[0]["id"]}]
+    (told,) = second.told("$/cancel_request")
+    assert told == {"requestId": second.questions()[0]["id"], "_meta": {"lumilink": {"state": "withdrawn"}}}
 
 
-async def test_an_answer_that_the_agent_cannot_take_now_may_be_given_again(world: World, agent: FakeAgent):
+async def test_an_answer_that_the_agent_cannot_take_now_reaches_it_once_it_reads_again(
+    world: World, agent: FakeAgent
+):
     client = await world.opened_client()
     agent.ask("7", PERMISSION)
     await settle()
     question = client.questions()[0]["id"]
     agent.full = True
     await client.answer(question, ALLOW)
-    assert [notice["code"] for notice in client.told("_lumilink/notice")] == ["mailbox-full"]
+    await asyncio.sleep(10.0)
+    assert agent.answers() == []
     agent.full = False
-    await client.answer(question, ALLOW)
+    await asyncio.sleep(1.0)
 
-    assert agent.answers()[-1]["result"] == ALLOW
+    assert agent.answers() == [{"jsonrpc": "2.0", "id": 7, "result": ALLOW}]
+    assert client.messages() == client.questions(), "it need not be asked again"
 
 
 async def test_too_many_questions_are_refused_to_the_agent(
@@ -266,6 +299,9 @@ async def test_questions_of_a_dead_agent_are_not_asked_again(world: World, agent
     later = await world.client().attach()
 
     assert later.questions() == []
+    assert client.told("$/cancel_request") == [
+        {"requestId": question, "_meta": {"lumilink": {"state": "void"}}}
+    ]
     assert "question-unknown" in [notice.get("code") for notice in client.told("_lumilink/notice")]
 
 

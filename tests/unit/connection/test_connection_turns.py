@@ -1,6 +1,7 @@
 """Prompts: their updates, their answer, their cancellation, and what becomes of those that wait."""
 
 import asyncio
+import json
 from typing import cast
 
 import pytest
@@ -37,7 +38,9 @@ async def test_every_update_bears_its_cursor(world: World, agent: FakeAgent):
     await settle()
 
     metas = [cast("dict[str, object]", params["_meta"]) for params in client.told("session/update")]
-    assert metas == [{"lumilink": {"seq": 2}}, {"lumilink": {"seq": 3}}], "1 is the prompt itself"
+    seqs = [entry.seq for entry in await world.entries() if entry.kind == "update"]
+    assert metas == [{"lumilink": {"seq": seq}} for seq in seqs]
+    assert len(seqs) == 2
 
 
 async def test_a_prompt_is_shown_to_the_other_clients_only(world: World, agent: FakeAgent):
@@ -85,6 +88,17 @@ async def test_a_prompt_that_waits_enters_the_conversation_when_its_turn_comes(
     later = await world.client().attach()
 
     assert later.story() == ["first", "about the first", "second", "about the second", "=1"]
+
+
+async def test_the_answer_of_a_turn_comes_before_the_prompt_of_the_next(world: World, agent: FakeAgent):
+    one = await world.opened_client()
+    two = await world.client().attach()
+    await one.prompt("2", "first")
+    await two.prompt("3", "second")
+    agent.answer("session/prompt", DONE)
+    await settle()
+
+    assert one.story() == ["=2", "second"]
 
 
 async def test_a_prompt_too_many_is_refused(world: World, agent: FakeAgent):
@@ -275,7 +289,7 @@ async def test_a_turn_goes_on_without_any_client(world: World, agent: FakeAgent)
     assert later.story() == ["hello", "nobody listens", "=1"]
 
 
-async def test_nothing_of_an_answer_is_kept_for_a_client_that_left(world: World, agent: FakeAgent):
+async def test_the_outcome_of_a_prompt_is_kept_and_told_to_nobody_else(world: World, agent: FakeAgent):
     one = await world.opened_client()
     await one.prompt("2")
     await one.leave()
@@ -283,30 +297,49 @@ async def test_nothing_of_an_answer_is_kept_for_a_client_that_left(world: World,
     await settle()
     later = await world.client().attach()
 
-    about = cast("dict[str, dict[str, dict[str, object]]]", later.reply("1")["result"])["_meta"]["lumilink"]
-    assert about["seq"] == 1, "the prompt is all that there is"
+    assert later.story() == ["hello", "=1"]
+    entries = await world.entries()
+    assert [entry.kind for entry in entries] == ["activated", "turn-started", "prompt", "turn-ended"]
+    client, _, note = entries[-1].payload.partition(b"\n")
+    assert client.decode() == one.name
+    assert json.loads(note) == {"turn": 1, "outcome": "completed", "answer": {"result": DONE}}
 
 
-async def test_an_agent_that_dies_mid_turn_fails_all_that_is_open_with_a_retryable_error(
+async def test_an_agent_that_dies_mid_turn_fails_what_it_had_with_a_retryable_error(
     world: World, agent: FakeAgent
 ):
     one = await world.opened_client()
     two = await world.client().attach()
-    for number in (2, 3, 4):
-        await one.prompt(str(number))
+    await one.prompt("2")
     await two.request("5", "session/set_mode", modeId="x")
     agent.update("half a sent")
     agent.die()
     await settle()
 
-    for client, id_text in ((one, "2"), (one, "3"), (one, "4"), (two, "5")):
+    for client, id_text, code in ((one, "2", "turn-interrupted"), (two, "5", "agent-closed")):
         error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
-        assert error["data"]["code"] == "agent-closed"
+        assert error["data"]["code"] == code
         assert error["data"]["retryable"] is True
     assert one.story().index("half a sent") < one.story().index("=2")
     for client in (one, two):
         assert client.closed_by() is None
         assert [notice["kind"] for notice in client.told("_lumilink/notice")] == ["agent-closed"]
+
+
+async def test_prompts_that_wait_when_the_agent_dies_are_run_when_it_is_back(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    for number in (2, 3, 4):
+        await client.prompt(str(number), f"prompt {number}")
+    agent.die()
+    await settle()
+    assert code_of(client, "2") == "turn-interrupted"
+    assert agent.dials == 2
+    for _ in range(2):
+        agent.answer("session/prompt", DONE)
+        await settle()
+
+    assert client.reply("3")["result"] == client.reply("4")["result"] == DONE
+    assert len(agent.requests("session/prompt")) == 3, "what the agent had is not sent again"
 
 
 async def test_the_link_to_a_dead_agent_is_let_go_of_at_once(world: World, agent: FakeAgent):
@@ -324,8 +357,6 @@ async def test_a_session_whose_agent_died_can_still_be_read_and_closed(world: Wo
     await settle()
     two = await world.client().attach()
     assert two.story() == ["so far", "=1"]
-    await two.prompt("2")
-    assert code_of(two, "2") == "agent-closed"
     await two.request("3", "session/close")
 
     assert two.reply("3")["result"] == {}

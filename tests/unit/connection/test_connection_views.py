@@ -7,9 +7,9 @@ import pytest
 from session_world import SESSION, Client, FakeAgent, World, settle
 
 from actors import errors
-from actors.connection import history
 from actors.connection.actor import IDLE_CHECK_S
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_FRAMES
+from actors.connection.history import History
 from actors.connection.messages import AttachMode, DescribeSessions, SessionSummary
 
 
@@ -31,6 +31,11 @@ async def conversation(world: World, agent: FakeAgent) -> Client:
     return client
 
 
+async def seq_of(world: World, words: str) -> int:
+    """Where in the session's stream something was said."""
+    return next(entry.seq for entry in await world.entries() if words.encode() in entry.payload)
+
+
 async def test_load_replays_the_conversation_and_then_answers(world: World, agent: FakeAgent):
     await conversation(world, agent)
     heard = len(agent.heard)
@@ -40,7 +45,8 @@ async def test_load_replays_the_conversation_and_then_answers(world: World, agen
     result = cast("dict[str, object]", two.reply("1")["result"])
     assert result["modes"] == {"currentModeId": "code"}
     assert "sessionId" not in result
-    assert about(two) == {"seq": 4, "firstSeq": 1, "reset": False, "workspaceId": "ws_1"}
+    last = (await world.entries())[-1].seq
+    assert about(two) == {"seq": last, "firstSeq": 1, "reset": False, "workspaceId": "ws_1"}
     assert len(agent.heard) == heard, "the agent is not bothered"
 
 
@@ -55,36 +61,57 @@ async def test_resume_replays_nothing(world: World, agent: FakeAgent):
 
 async def test_a_cursor_gets_exactly_what_came_after_it(world: World, agent: FakeAgent):
     await conversation(world, agent)
-    two = await world.client().attach(AttachMode.CURSOR, after=2)
+    two = await world.client().attach(AttachMode.CURSOR, after=await seq_of(world, '"one"'))
+    last = (await world.entries())[-1].seq
     agent.update("three")
     await settle()
 
     assert two.story() == ["two", "=1", "three"]
-    assert about(two)["seq"] == 4
+    assert about(two)["seq"] == last
 
 
-@pytest.mark.parametrize("after", [-1, 5, 2**70])
-async def test_a_cursor_that_cannot_be_is_refused(world: World, agent: FakeAgent, after: int):
+@pytest.mark.parametrize("beyond", [-1, 1, 2**70])
+async def test_a_cursor_that_cannot_be_is_refused(world: World, agent: FakeAgent, beyond: int):
     await conversation(world, agent)
-    two = await world.client().attach(AttachMode.CURSOR, after=after)
+    last = (await world.entries())[-1].seq
+    two = await world.client().attach(AttachMode.CURSOR, after=-1 if beyond < 0 else last + beyond)
 
     assert isinstance(two.closed_by(), errors.InvalidParamsError)
     assert two.messages() == []
 
 
-async def test_a_client_is_told_where_the_beginning_is_gone(world: World, agent: FakeAgent):
-    world.set(history_bytes=1000)
+@pytest.mark.parametrize("mode", [AttachMode.LOAD, AttachMode.CURSOR])
+async def test_a_client_is_shown_what_memory_has_let_go_of_too(
+    world: World, agent: FakeAgent, mode: AttachMode
+):
+    world.history_bytes = 1000
     await world.opened_client()
     for number in range(50):
         agent.update(f"{number}")
     await settle()
-    two = await world.client().attach()
+    two = await world.client().attach(mode)
 
-    first = cast("int", about(two)["firstSeq"])
-    assert about(two)["reset"] is True
-    assert two.story() == [str(number) for number in range(first - 1, 50)] + ["=1"]
-    three = await world.client().attach(AttachMode.CURSOR, after=first - 1)
-    assert about(three)["reset"] is False
+    assert (about(two)["firstSeq"], about(two)["reset"]) == (1, False)
+    assert two.story() == [*(str(number) for number in range(50)), "=1"]
+
+
+async def test_what_happens_while_a_client_reads_the_past_comes_after_it(world: World, agent: FakeAgent):
+    world.history_bytes = 1000
+    await world.opened_client()
+    total = 3 * WINDOW_FRAMES
+    for number in range(WINDOW_FRAMES * 2):
+        agent.update(str(number))
+    await settle()
+    two = await world.client().attach()
+    for number in range(WINDOW_FRAMES * 2, total):
+        agent.update(str(number))
+        if number % 100 == 0:
+            await two.credit()
+    while await two.credit():
+        pass
+
+    assert [word for word in two.story() if word != "=1"] == [str(number) for number in range(total)]
+    assert two.story().index("=1") >= WINDOW_FRAMES * 2, "the answer comes after all that was there"
 
 
 async def test_everyone_sees_the_same_in_the_same_order(world: World, agent: FakeAgent):
@@ -118,26 +145,27 @@ async def test_a_client_that_is_slow_holds_up_nobody(world: World, agent: FakeAg
     assert slow.story() == [str(number) for number in range(total)]
 
 
-async def test_a_client_that_never_reads_ends_alone(
-    world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+async def test_a_client_that_does_not_read_costs_no_memory_and_loses_nothing(
+    world: World, agent: FakeAgent
 ):
-    monkeypatch.setattr(history, "LAG_BYTES", 2000)
-    world.set(history_bytes=2000)
+    world.history_bytes = 2000
     stalled = await world.opened_client()
     quick = await world.client().attach()
-    for number in range(2 * WINDOW_FRAMES):
+    total = 4 * WINDOW_FRAMES
+    for number in range(total):
         agent.update(str(number))
         if number % 100 == 0:
-            await settle()
             await quick.credit()
-    await settle()
-    await quick.credit()
-    await stalled.credit()
-    summary = await _summary(world)
+    while await quick.credit():
+        pass
+    assert len(stalled.story()) == WINDOW_FRAMES
+    assert stalled.attachment.statistics(History(0)).position == WINDOW_FRAMES + 1
+    while await stalled.credit():
+        pass
 
-    assert isinstance(stalled.closed_by(), errors.SlowConsumerError)
-    assert quick.closed_by() is None
-    assert summary.attachments == 1, "the view is really gone"
+    assert stalled.story() == [str(number) for number in range(total)]
+    assert stalled.closed_by() is None
+    assert not stalled.attachment.is_lagging
 
 
 async def test_a_client_that_asks_without_reading_ends_alone(world: World, agent: FakeAgent):
@@ -151,8 +179,10 @@ async def test_a_client_that_asks_without_reading_ends_alone(world: World, agent
     assert other.closed_by() is None
 
 
-async def test_what_a_client_has_not_read_yet_is_kept_beyond_the_history(world: World, agent: FakeAgent):
-    world.set(history_bytes=2000)
+async def test_a_client_reads_on_from_the_journal_what_memory_does_not_have_any_more(
+    world: World, agent: FakeAgent
+):
+    world.history_bytes = 2000
     slow = await world.opened_client()
     large = ["x" * 300_000, "y" * 300_000, "z" * 300_000]
     for words in large:
@@ -164,19 +194,43 @@ async def test_what_a_client_has_not_read_yet_is_kept_beyond_the_history(world: 
 
     assert slow.story() == large
     later = await world.client().attach()
-    assert later.story() == large[2:], "once it is read it is let go"
+    while await later.credit():
+        pass
+    assert later.story() == [*large, "=1"]
 
 
-async def test_what_a_client_has_not_read_is_let_go_when_it_leaves(world: World, agent: FakeAgent):
-    world.set(history_bytes=2000)
+async def test_a_client_that_leaves_while_it_reads_the_past_is_shown_nothing_more(
+    world: World, agent: FakeAgent
+):
+    world.history_bytes = 2000
     slow = await world.opened_client()
     for words in ("x" * 300_000, "y" * 300_000, "z"):
         agent.update(words)
     await settle()
+    slow.attachment.grant(10, 10**6)
     await slow.leave()
-    later = await world.client().attach()
 
-    assert later.story() == ["z", "=1"]
+    assert slow.story() == ["x" * 300_000]
+    assert slow.closed_by() is None
+
+
+async def test_a_journal_that_is_away_while_a_client_reads_the_past_ends_that_view(
+    world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+):
+    async def fail(*_: object) -> None:
+        raise errors.JournalUnavailableError("away")
+
+    world.history_bytes = 1000
+    one = await world.opened_client()
+    for number in range(50):
+        agent.update(str(number))
+    await settle()
+    monkeypatch.setattr(world.journal, "read", fail)
+    two = await world.client().attach()
+
+    assert isinstance(two.closed_by(), errors.JournalUnavailableError)
+    assert one.closed_by() is None
+    assert (await _summary(world)).attachments == 1
 
 
 async def test_a_view_of_a_session_that_is_not_there_is_refused(world: World, agent: FakeAgent):
@@ -213,6 +267,8 @@ async def test_closing_answers_tells_everyone_and_gives_the_place_back(
     assert world.given_back == [SESSION]
     assert world.is_stopped()
     assert agent.closed
+    with pytest.raises(errors.SessionNotFoundError):
+        await world.scope.store.find("inst", SESSION)
 
 
 async def test_closing_ends_the_turn_that_runs_and_those_that_wait(world: World, agent: FakeAgent):
@@ -264,7 +320,7 @@ async def test_a_client_that_lags_gets_the_answer_to_its_close(world: World, age
     assert client.story() == ["=2"]
 
 
-async def test_a_session_that_nobody_comes_back_to_is_closed(world: World, agent: FakeAgent):
+async def test_a_session_that_nobody_comes_back_to_is_unloaded_and_stays_in_the_journal(world: World, agent: FakeAgent):
     world.set(detached_ttl_s=900.0)
     client = await world.opened_client()
     await client.leave()
@@ -275,6 +331,7 @@ async def test_a_session_that_nobody_comes_back_to_is_closed(world: World, agent
     assert world.is_stopped()
     assert world.given_back == [SESSION]
     assert agent.closed
+    assert (await world.scope.store.find("inst", SESSION)).record.session_id == SESSION
 
 
 async def test_a_session_with_a_client_is_never_idle(world: World, agent: FakeAgent):
@@ -324,8 +381,47 @@ async def test_a_worker_that_stops_tells_every_client(world: World, agent: FakeA
     two = await world.client().attach()
     await world.system.stop(5.0)
 
-    assert isinstance(one.closed_by(), errors.SessionClosedError)
-    assert isinstance(two.closed_by(), errors.SessionClosedError)
+    assert isinstance(one.closed_by(), errors.GatewayStoppingError)
+    assert isinstance(two.closed_by(), errors.GatewayStoppingError)
+    assert agent.closed
+
+
+async def test_a_worker_that_stops_interrupts_the_turn_and_tells_what_came_of_it_first(
+    world: World, agent: FakeAgent
+):
+    client = await world.opened_client()
+    await client.prompt("2")
+    await client.prompt("3")
+    agent.ask("7", "session/request_permission")
+    await settle()
+    await world.system.stop(5.0)
+
+    codes = {
+        id_text: cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])["data"]["code"]
+        for id_text in ("2", "3")
+    }
+    assert codes == {"2": "turn-interrupted", "3": "turn-interrupted"}
+    assert client.story()[-1] != "=1"
+    assert client.channel.frames[-1][0] == "close"
+    assert (await world.kinds()).count("turn-ended") == 1, "the one that waited had not begun"
+    assert (await world.kinds()).count("decision") == 1
+
+
+async def test_a_worker_that_stops_tells_its_clients_even_if_the_journal_is_away(
+    world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+):
+    async def fail(*_: object) -> None:
+        raise errors.JournalUnavailableError("away")
+
+    client = await world.opened_client()
+    await client.prompt("2")
+    with monkeypatch.context() as patch:
+        patch.setattr(world.journal, "append", fail)
+        await world.system.stop(30.0)
+    await asyncio.sleep(10.0)
+
+    assert isinstance(client.closed_by(), errors.GatewayStoppingError)
+    assert world.given_back == [SESSION]
     assert agent.closed
 
 
@@ -338,7 +434,7 @@ async def test_a_bug_ends_the_sessions_of_one_connection_and_is_told(
     await settle()
 
     error = client.closed_by()
-    assert isinstance(error, errors.SessionClosedError)
+    assert isinstance(error, errors.SessionMovedError)
     assert "failed" in error.detail
     assert world.given_back == [SESSION]
     assert agent.closed

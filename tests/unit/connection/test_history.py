@@ -2,17 +2,15 @@
 
 import sys
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.connection import history as history_module
 from actors.connection.events import Event, EventKind
 from actors.connection.history import History
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=150, deadline=None)
 LIMIT = 100
-LAG = 300
 sizes = st.integers(0, 60)
 
 
@@ -23,31 +21,22 @@ def event(seq: int, size: int) -> Event:
 class Model:
     """The same as a plain list."""
 
-    def __init__(self) -> None:
+    def __init__(self, last_seq: int = 0) -> None:
         self.events: list[Event] = []
-        self.history = History(LIMIT)
+        self.history = History(LIMIT, last_seq)
 
-    def add(self, size: int, read_up_to: int | None = None) -> None:
-        """The next event, when all before it or those up to ``read_up_to`` have been read."""
-        last = self.history.last_seq + 1
-        self.events.append(event(last, size))
-        if self.history.append(self.events[-1]):
-            read = last if read_up_to is None else read_up_to
-            self.history.trim(read)
-            while len(self.events) > 1 and self._is_over(read):
+    def add(self, size: int) -> None:
+        self.events.append(event(self.history.last_seq + 1, size))
+        self.history.append(self.events[-1])
+        if self.total() > LIMIT:
+            while len(self.events) > 1 and self.total() > LIMIT - LIMIT // 8:
                 self.events.pop(0)
 
-    def _is_over(self, read: int) -> bool:
-        total = sum(len(one.message) for one in self.events)
-        return total > LAG or (total > LIMIT - LIMIT // 8 and self.events[0].seq <= read)
+    def total(self) -> int:
+        return sum(len(one.message) for one in self.events)
 
     def after(self, seq: int) -> list[Event]:
         return [one for one in self.events if one.seq > seq]
-
-
-@pytest.fixture(autouse=True)
-def small_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "LAG_BYTES", LAG)
 
 
 def filled(lengths: list[int]) -> Model:
@@ -58,15 +47,15 @@ def filled(lengths: list[int]) -> Model:
 
 
 @QUICK
-@given(steps=st.lists(st.tuples(sizes, st.none() | st.integers(0, 60)), max_size=60))
-def test_it_keeps_what_it_should_and_knows_the_oldest(steps: list[tuple[int, int | None]]):
-    model = Model()
-    for size, read_up_to in steps:
-        model.add(size, read_up_to)
+@given(lengths=st.lists(sizes, max_size=60), begun_after=st.integers(0, 1000))
+def test_it_keeps_what_it_should_and_knows_the_oldest(lengths: list[int], begun_after: int):
+    model = Model(begun_after)
+    for size in lengths:
+        model.add(size)
 
-    assert list(model.history.after(0)) == model.events
-    assert model.history.last_seq == len(steps)
-    assert model.history.first_seq == (model.events[0].seq if steps else 1)
+    assert list(model.history.after(begun_after)) == model.events
+    assert model.history.last_seq == begun_after + len(lengths)
+    assert model.history.first_seq == (model.events[0].seq if lengths else begun_after + 1)
 
 
 @QUICK
@@ -97,15 +86,14 @@ def test_a_reader_sees_events_added_and_trimmed_while_it_reads(
     assert position >= model.history.last_seq
 
 
-def test_what_has_not_been_read_is_kept_up_to_a_limit_of_its_own():
-    model = Model()
-    for _ in range(30):
-        model.add(10, read_up_to=5)
-    assert model.history.first_seq == 6
-    for _ in range(30):
-        model.add(10, read_up_to=5)
+def test_a_history_that_is_made_anew_begins_after_what_is_committed():
+    history = History(LIMIT, 7)
+    assert (history.first_seq, history.last_seq) == (8, 7)
+    assert list(history.after(0)) == []
+    history.append(event(8, 10))
 
-    assert len(list(model.history.after(0))) == LAG // 10
+    assert (history.first_seq, history.last_seq) == (8, 8)
+    assert [one.seq for one in history.after(3)] == [8]
 
 
 def test_the_newest_event_is_kept_however_large_it_is():
@@ -120,7 +108,6 @@ def test_trimmed_messages_are_let_go_at_once():
     before = sys.getrefcount(message)
     history.append(Event(1, EventKind.UPDATE, message))
     history.append(Event(2, EventKind.UPDATE, b"y" * LIMIT))
-    history.trim(2)
 
     assert sys.getrefcount(message) == before
 
@@ -128,8 +115,7 @@ def test_trimmed_messages_are_let_go_at_once():
 def test_the_list_behind_it_stays_short():
     history = History(LIMIT)
     for seq in range(1, 20_000):
-        if history.append(event(seq, 10)):
-            history.trim(seq)
+        history.append(event(seq, 10))
 
     assert len(history._events) <= 2 * (history_module._COMPACT_AT + LIMIT)
     assert 19_990 <= history.first_seq <= 19_992
@@ -137,10 +123,9 @@ def test_the_list_behind_it_stays_short():
 
 def test_not_every_event_leads_to_a_trim():
     history = History(8000)
-    trims = 0
+    firsts = set()
     for seq in range(1, 10_000):
-        if history.append(event(seq, 10)):
-            history.trim(seq)
-            trims += 1
+        history.append(event(seq, 10))
+        firsts.add(history.first_seq)
 
-    assert trims < 120
+    assert len(firsts) < 120

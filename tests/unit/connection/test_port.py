@@ -7,6 +7,7 @@ import pytest
 from session_world import NOTHING_YET, SETTINGS, FakeAgent, settle
 
 from actors import errors
+from actors.agents.link import LinkClosed
 from actors.connection.port import AgentPort
 from actors.connection.states import TRANSITIONS, ConnectionState, check
 from actors.kernel import ActorRef
@@ -29,10 +30,43 @@ def port(agent: FakeAgent) -> AgentPort:
 
 
 async def test_it_is_connected_once_the_agent_has_shaken_hands(port: AgentPort, agent: FakeAgent):
-    assert port.state is ConnectionState.CONNECTING
+    seen: list[ConnectionState] = [port.state]
+    agent.on_dial = lambda: seen.append(port.state)
     await port.open("/w", b'{"protocolVersion":1}')
 
+    assert [*seen, port.state] == [
+        ConnectionState.DISCONNECTED,
+        ConnectionState.CONNECTING,
+        ConnectionState.CONNECTED,
+    ]
+
+
+async def test_an_agent_that_died_is_dialled_again_and_its_old_link_let_go(port: AgentPort, agent: FakeAgent):
+    await port.open("/w", b'{"protocolVersion":1}')
+    agent.die()
+    await settle()
+    seen: list[tuple[ConnectionState, bool]] = []
+    agent.on_dial = lambda: seen.append((port.state, agent.closed))
+    await port.open("/w", b'{"protocolVersion":1}')
+
+    assert seen == [(ConnectionState.RECONNECTING, True)]
     assert port.state is ConnectionState.CONNECTED
+    assert agent.dials == 2
+
+
+async def test_what_the_link_of_before_still_says_is_not_heard(port: AgentPort, agent: FakeAgent):
+    await port.open("/w", b'{"protocolVersion":1}')
+    before = agent.listener
+    assert before is not None
+    agent.die()
+    await settle()
+    await port.open("/w", b'{"protocolVersion":1}')
+    before.agent_frame(b'{"jsonrpc":"2.0","method":"late"}')
+    before.agent_closed(LinkClosed("late", clean=False))
+    await settle()
+
+    assert port.state is ConnectionState.CONNECTED
+    assert port.is_connected
 
 
 async def test_nothing_can_be_sent_before_it_is_open(port: AgentPort):

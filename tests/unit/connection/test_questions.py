@@ -11,7 +11,7 @@ from actors.errors import MailboxFullError, QuestionUnknownError
 def asked(
     questions: Questions, agent_id: bytes = b"1", method: str = "session/request_permission"
 ) -> Question:
-    question = Question(questions.next_id(), agent_id, method, b"{}")
+    question = Question(questions.next_id(), agent_id, method, b"{}", 1)
     questions.add(question)
     return question
 
@@ -38,9 +38,10 @@ def test_an_answer_to_nothing_is_refused(unknown: object):
 def test_ids_differ_over_sessions_and_over_time():
     one, two = Questions("ses_1"), Questions("ses_2")
     ids = {asked(one).question_id, asked(one).question_id, asked(two).question_id}
-    one.clear()
+    one.take_all()
+    restored = Questions("ses_1", one.count)
 
-    assert len(ids | {asked(one).question_id}) == 4
+    assert len(ids | {asked(restored).question_id}) == 4
 
 
 def test_an_id_begins_with_its_session():
@@ -65,6 +66,14 @@ def test_a_question_too_many_is_refused_until_one_is_answered():
     questions.answer(first.question_id)
 
     assert asked(questions) in questions.open()
+
+
+def test_nothing_is_open_any_more_once_all_are_taken():
+    questions = Questions("ses_1")
+    both = (asked(questions), asked(questions))
+
+    assert questions.take_all() == both
+    assert questions.take_all() == questions.open() == ()
 
 
 @given(st.lists(st.integers(0, 20), max_size=30))

@@ -1,21 +1,42 @@
 """The prompts of one session: one runs, some wait, the last are remembered."""
 
+import itertools
+import json
+
 import pytest
 
 from actors import errors
 from actors.connection.events import Asker
-from actors.connection.turns import MAX_REMEMBERED, MAX_WAITING, Turn, Turns
+from actors.connection.turns import (
+    CANCELLED,
+    MAX_REMEMBERED,
+    MAX_WAITING,
+    Outcome,
+    Turn,
+    TurnEnd,
+    Turns,
+    outcome_of,
+)
 from actors.protocol import compose
-from actors.protocol.envelope import Envelope, parse
+from actors.protocol.envelope import parse
 
 PROMPT = parse(compose.request(1, "session/prompt", {"sessionId": "s", "prompt": []}))
-DONE = parse(compose.response(1, {"stopReason": "end_turn"}))
-CANCELLED = errors.RequestCancelledError("cancelled")
+DONE = Outcome(TurnEnd.COMPLETED, b'{"result":{"stopReason":"end_turn"}}')
 GONE = errors.AgentClosedError("gone")
+NEVER_STARTED = Outcome.of_error(TurnEnd.NEVER_STARTED, GONE)
+INTERRUPTED = Outcome.of_error(TurnEnd.INTERRUPTED, errors.TurnInterruptedError("gone"))
+FAILED = Outcome.of_error(TurnEnd.FAILED, GONE)
+
+_requests = itertools.count(1)
 
 
-def turn(prompt_id: str | None = None, attachment: int = 1) -> Turn:
-    return Turn(PROMPT, [Asker(attachment, b"1")], prompt_id)
+def asker(client: str = "c1", request: int | None = None) -> Asker:
+    """Who asks; under an id that no other request has, if none is given."""
+    return Asker(client, b"%d" % (next(_requests) if request is None else request))
+
+
+def turn(prompt_id: str | None = None, client: str = "c1") -> Turn:
+    return Turn(PROMPT, [asker(client)], prompt_id)
 
 
 def test_the_first_runs_and_the_others_wait_in_order():
@@ -39,15 +60,15 @@ def test_the_queue_is_bounded():
         turns.add(turn("p"))
 
     assert turns.waiting == MAX_WAITING
-    assert turns.join("p", Asker(2, b"1")) is None, "what was refused is not remembered"
+    assert turns.join("p", asker("c2")) is None, "what was refused is not remembered"
 
 
 def test_a_repeated_prompt_joins_the_turn_that_runs():
     turns, first = Turns(), turn("p")
     turns.add(first)
 
-    assert turns.join("p", Asker(2, b"9")) is first
-    assert first.askers == [Asker(1, b"1"), Asker(2, b"9")]
+    assert turns.join("p", asker("c2", 9)) is first
+    assert first.askers == [first.first, asker("c2", 9)]
 
 
 def test_a_repeated_prompt_finds_the_outcome_of_a_turn_that_is_over():
@@ -55,17 +76,39 @@ def test_a_repeated_prompt_finds_the_outcome_of_a_turn_that_is_over():
     turns.add(first)
     turns.finish(first, DONE)
 
-    joined = turns.join("p", Asker(2, b"9"))
+    joined = turns.join("p", asker("c2", 9))
     assert joined is first
     assert joined.outcome is DONE
-    assert joined.askers == [Asker(1, b"1")]
+    assert joined.askers == [first.first]
+
+
+def test_a_turn_of_before_is_found_by_its_prompt_and_by_its_request():
+    turns = Turns(count=7)
+    before = Turn(None, [asker("c1", 3)], "p", ended_seq=40)
+    turns.remember(before)
+
+    assert turns.join("p", asker("c2", 9)) is turns.asked_by(asker("c1", 3)) is before
+    assert before.is_over
+    assert before.askers == [asker("c1", 3)]
+    assert turns.ended() == [before]
+    assert turns.begin(turn()) == 8, "turns are numbered over the session's whole life"
+
+
+def test_a_prompt_is_found_by_the_request_that_it_came_with():
+    turns = Turns()
+    running, waiting = turn(), turn()
+    turns.add(running)
+    turns.add(waiting)
+
+    assert turns.asked_by(waiting.first) is waiting
+    assert turns.asked_by(asker()) is None
 
 
 def test_prompts_without_an_id_are_never_joined():
     turns = Turns()
     turns.add(turn(None))
 
-    assert turns.join(None, Asker(2, b"9")) is None
+    assert turns.join(None, asker("c2", 9)) is None
 
 
 def test_a_finished_turn_lets_its_prompt_go():
@@ -79,19 +122,21 @@ def test_a_finished_turn_lets_its_prompt_go():
 def test_a_prompt_that_never_reached_the_agent_may_be_repeated():
     turns, first = Turns(), turn("p")
     turns.add(first)
-    turns.finish(first, GONE)
+    turns.finish(first, NEVER_STARTED)
 
-    assert turns.join("p", Asker(1, b"2")) is None
+    assert turns.join("p", asker()) is None
+    assert turns.asked_by(first.first) is None
 
 
-@pytest.mark.parametrize("outcome", [GONE, CANCELLED, DONE], ids=lambda outcome: type(outcome).__name__)
-def test_a_prompt_that_reached_the_agent_is_not_run_twice(outcome: Envelope | errors.LumiLinkError):
+@pytest.mark.parametrize(
+    "outcome", [INTERRUPTED, FAILED, CANCELLED, DONE], ids=lambda outcome: outcome.end.value
+)
+def test_a_prompt_that_reached_the_agent_is_not_run_twice(outcome: Outcome):
     turns, first = Turns(), turn("p")
     turns.add(first)
-    first.call = 7
     turns.finish(first, outcome)
 
-    assert turns.join("p", Asker(1, b"2")) is first
+    assert turns.join("p", asker()) is first
 
 
 def test_a_prompt_that_was_cancelled_while_it_waited_stays_cancelled():
@@ -101,7 +146,7 @@ def test_a_prompt_that_was_cancelled_while_it_waited_stays_cancelled():
     for dropped in turns.drop_waiting():
         assert turns.finish(dropped, CANCELLED) is None
 
-    joined = turns.join("p", Asker(1, b"2"))
+    joined = turns.join("p", asker())
     assert joined is not None
     assert joined.outcome is CANCELLED
     assert turns.running is first
@@ -109,13 +154,13 @@ def test_a_prompt_that_was_cancelled_while_it_waited_stays_cancelled():
 
 def test_only_the_turn_of_the_asker_is_dropped():
     turns = Turns()
-    running, second, third = turn(attachment=1), turn(attachment=2), turn(attachment=3)
+    running, second, third = turn(), turn(client="c2"), turn()
     for one in (running, second, third):
         turns.add(one)
 
-    assert turns.drop(Asker(2, b"1")) is second
-    assert turns.drop(Asker(2, b"1")) is None
-    assert turns.drop(Asker(1, b"1")) is None, "what runs does not wait"
+    assert turns.drop(second.first) is second
+    assert turns.drop(second.first) is None
+    assert turns.drop(running.first) is None, "what runs does not wait"
     assert turns.finish(running, DONE) is third
 
 
@@ -124,9 +169,18 @@ def test_what_is_remembered_is_bounded_and_the_oldest_goes_first():
     for number in range(2 * MAX_REMEMBERED):
         _run(turns, f"p{number}")
 
-    assert turns.join("p0", Asker(1, b"1")) is None
-    assert turns.join(f"p{MAX_REMEMBERED}", Asker(1, b"1")) is not None
-    assert len(turns._remembered) == MAX_REMEMBERED
+    assert turns.join("p0", asker()) is None
+    assert turns.join(f"p{MAX_REMEMBERED}", asker()) is not None
+    assert remembered(turns) == MAX_REMEMBERED
+
+
+def test_what_is_remembered_is_bounded_for_a_client_that_gives_all_its_requests_one_id():
+    turns = Turns()
+    for number in range(2 * MAX_REMEMBERED):
+        _run(turns, f"p{number}", asker("c1", 1))
+
+    assert turns.join(f"p{2 * MAX_REMEMBERED - 1}", asker()) is not None
+    assert remembered(turns) <= MAX_REMEMBERED
 
 
 def test_a_turn_that_is_not_over_is_never_forgotten():
@@ -138,12 +192,35 @@ def test_a_turn_that_is_not_over_is_never_forgotten():
         turns.drop(waiting.askers[0])
         turns.finish(waiting, CANCELLED)
 
-    assert turns.join("open", Asker(5, b"1")) is running
-    assert len(turns._remembered) == MAX_REMEMBERED
+    assert turns.join("open", asker("c5")) is running
+    assert remembered(turns) == MAX_REMEMBERED
 
 
-def _run(turns: Turns, prompt_id: str) -> None:
-    one = turn(prompt_id)
+@pytest.mark.parametrize("request_id", [b"1", b'"a"', b"null", b"1.0", b"12345678901234567890"])
+def test_an_outcome_answers_every_request_under_its_own_id(request_id: bytes):
+    assert DONE.frame(request_id) == (
+        b'{"jsonrpc":"2.0","id":' + request_id + b',"result":{"stopReason":"end_turn"}}'
+    )
+    error = json.loads(INTERRUPTED.frame(request_id))["error"]
+    assert error["data"]["code"] == "turn-interrupted"
+    assert error["data"]["retryable"] is True
+
+
+@pytest.mark.parametrize("outcome", [DONE, CANCELLED, FAILED, INTERRUPTED], ids=lambda one: one.end.value)
+def test_an_outcome_is_read_back_from_the_event_that_tells_it(outcome: Outcome):
+    note = outcome.note(3)
+
+    assert outcome_of(note) == outcome
+    assert json.loads(note)["turn"] == 3
+    assert json.loads(note)["outcome"] == outcome.end.value
+
+
+def remembered(turns: Turns) -> int:
+    """How many turns are kept, however they can be found."""
+    return len({id(one) for one in (*turns._by_asker.values(), *turns._by_prompt_id.values())})
+
+
+def _run(turns: Turns, prompt_id: str, by: Asker | None = None) -> None:
+    one = Turn(PROMPT, [by or asker()], prompt_id)
     turns.add(one)
-    one.call = 1
     turns.finish(one, DONE)

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from worker_world import EchoAgent, Worker
+from worker_world import EchoAgent, SharedJournal, Worker
 
+from actors import storage
 from actors.connection import port
 from actors.kernel.testing import ClockJumpLoop
 
@@ -29,7 +30,19 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> list[EchoAgent]:
 
 
 @pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> SharedJournal:
+    """The one journal of all workers that are made after it."""
+    shared = SharedJournal()
+
+    async def open_journal(url: str, durability: str) -> SharedJournal:
+        return shared
+
+    monkeypatch.setattr(storage, "open_journal", open_journal)
+    return shared
+
+
+@pytest.fixture
 async def worker(agents: list[EchoAgent]) -> AsyncIterator[Worker]:
-    worker = Worker()
+    worker = await Worker().start()
     yield worker
     await worker.end()

@@ -11,6 +11,7 @@ from actors.agents.probe import AgentProfile
 from actors.agents.target import AgentTarget
 from actors.connection.messages import ConnectionSettings
 from actors.link.endpoint import LinkAddress
+from actors.storage import StorageSettings
 
 
 async def test_a_report_names_what_is_held_and_what_ended_since_the_last(
@@ -47,7 +48,7 @@ async def test_sessions_are_described_even_if_one_of_them_does_not_answer(
 ):
     await worker.one.open(1, "ses_1")
     await worker.one.open(2, "ses_2", workspace="other")
-    stuck = worker.host._held["ses_1"].holder
+    stuck = worker.host._hosted._hosted["ses_1"].holder
     ask = type(stuck).ask
 
     async def ask_or_wait(ref: object, message: object, deadline_s: float) -> object:
@@ -59,7 +60,8 @@ async def test_sessions_are_described_even_if_one_of_them_does_not_answer(
     monkeypatch.setattr("actors.kernel.ref.ActorRef.ask", ask_or_wait)
     begin = asyncio.get_running_loop().time()
 
-    assert [row["session_id"] for row in await worker.list()] == ["ses_2"]
+    rows = {row["session_id"]: row["loaded"] for row in await worker.list()}
+    assert rows == {"ses_1": False, "ses_2": True}, "of the stuck one there is what the journal has"
     assert asyncio.get_running_loop().time() - begin <= host.DESCRIBE_DEADLINE_S + 0.1
 
 
@@ -76,6 +78,7 @@ async def test_a_row_says_what_lists_show(worker: Worker, agents: list[EchoAgent
         "title": None,
         "attachments": 1,
         "turn": "idle",
+        "loaded": True,
     }
 
 
@@ -165,7 +168,7 @@ async def test_a_worker_that_stops_ends_sessions_agents_and_its_probe(
     await worker.one.open(1, "ses_1")
     await worker.host.stop()
 
-    assert worker.one.on(1)[-1] == "close session-closed"
+    assert worker.one.on(1)[-1] == "close gateway-stopping"
     assert agents[0].closed
     assert worker.host.sessions() == []
     assert ended == ["probe"], "it had time to end its process"
@@ -182,6 +185,7 @@ async def test_a_worker_that_has_stopped_takes_nothing_in(worker: Worker, agents
 
 def test_the_cluster_secret_and_the_agents_credentials_are_not_shown():
     connection = ConnectionSettings(target=AgentTarget.parse("ws://user:s3cret@127.0.0.1/acp"))
-    settings = host.WorkerSettings("w1", "127.0.0.1", "s3cret", 1, connection)
+    storage = StorageSettings("gateway", "redis://user:s3cret@127.0.0.1", seal_key="s3cret")
+    settings = host.WorkerSettings("w1", "127.0.0.1", "s3cret", 1, connection, storage)
 
     assert "s3cret" not in repr(settings)

@@ -247,6 +247,20 @@ async def test_a_stream_opened_anew_takes_the_place_of_the_old_view(worker: Work
     assert [row["attachments"] for row in await worker.list()] == [1]
 
 
+async def test_a_client_that_attaches_anew_leaves_nothing_of_its_former_view(
+    worker: Worker, agents: list[EchoAgent]
+):
+    await worker.one.open(1, "ses_1", client="c")
+    await worker.one.open(2, "ses_1", "session/load", client="c")
+    agents[0].update("once")
+    await settle()
+
+    assert worker.one.on(1) == ["answer"]
+    assert worker.one.on(2) == ["answer", "once"]
+    assert streams_of(worker) == 1
+    assert [row["attachments"] for row in await worker.list()] == [1]
+
+
 async def test_a_client_that_fell_behind_goes_on_by_credit(worker: Worker, agents: list[EchoAgent]):
     await worker.one.open(1, "ses_1")
     for number in range(2 * WINDOW_FRAMES):

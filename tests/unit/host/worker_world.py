@@ -9,9 +9,12 @@ from actors import errors
 from actors.agents.link import AgentListener
 from actors.agents.target import AgentTarget
 from actors.connection.messages import ConnectionSettings
+from actors.connection.sealing import new_key
 from actors.host import Host, WorkerSettings
+from actors.journal.memory import MemoryJournal
 from actors.link.channel import Channel
 from actors.link.greeting import Greeting
+from actors.storage import StorageSettings
 
 Json = dict[str, object]
 
@@ -19,9 +22,13 @@ CAPACITY = 3
 
 
 async def settle() -> None:
-    """Let everything that can happen without time passing happen."""
-    for _ in range(40):
+    """Let everything that can happen without time passing happen, commits included."""
+    loop = asyncio.get_running_loop()
+    for _ in range(10_000):
         await asyncio.sleep(0)
+        if not loop._ready:  # type: ignore[attr-defined]  # it has no public name
+            return
+    raise AssertionError("something happens over and over again")
 
 
 class EchoAgent:
@@ -79,17 +86,21 @@ class EchoAgent:
 
 
 class Replica:
-    """The worker's end of a link to one replica. ``sent`` holds (kind, stream, message or error)."""
+    """The worker's end of a link to one replica. ``sent`` holds (kind, stream, message or error).
 
-    def __init__(self, host: Host) -> None:
+    Each of its streams is a client of its own, unless it is told whose it is.
+    """
+
+    def __init__(self, host: Host, name: str) -> None:
         self._host = host
+        self._name = name
         self.channel = cast("Channel", self)
         self.sent: list[tuple[str, int, object]] = []
         self.congested = False
 
     # ------------------------------------------------------------------ Channel, as the worker uses it
 
-    def send_data(self, stream: int, message: bytes) -> None:
+    def send_data(self, stream: int, message: bytes, seq: int = 0) -> None:
         self.sent.append(("data", stream, json.loads(message)))
 
     def send_answer(self, stream: int, request_id: bytes, message: bytes) -> None:
@@ -97,6 +108,9 @@ class Replica:
 
     def send_close(self, stream: int, error: errors.LumiLinkError) -> None:
         self.sent.append(("close", stream, error))
+
+    def send_moved(self, stream: int, life: str) -> None:
+        self.sent.append(("moved", stream, {"method": f"moved to {life}"}))
 
     # ------------------------------------------------------------------ what the replica does
 
@@ -112,12 +126,12 @@ class Replica:
         greeting = Greeting(
             method=method,
             request=json.dumps(request).encode(),
-            client="conn",
+            client=str(more.pop("client", f"{self._name}-{stream}")),
             installation=tenant,
             initialize=b'{"protocolVersion":1}',
             workspace_id=str(more.pop("workspace", "ws")),
             cwd="/w",
-            **more,  # type: ignore[arg-type] # afterSeq or the id of a fork
+            **more,  # type: ignore[arg-type] # what the method needs
         )
         self._host.link_open(self.channel, stream, session_id, asdict(greeting))
         await settle()
@@ -128,7 +142,7 @@ class Replica:
         message: Json = {"jsonrpc": "2.0", "method": method, "params": {"sessionId": session_id, **params}}
         if id_ is not None:
             message["id"] = id_
-        self._host.link_data(self.channel, stream, json.dumps(message).encode())
+        self._host.link_data(self.channel, stream, json.dumps(message).encode(), 0)
         await settle()
 
     async def close(self, stream: int) -> None:
@@ -157,16 +171,35 @@ def _brief(kind: str, message: object) -> str:
     return str(content["method"])
 
 
+class SharedJournal(MemoryJournal):
+    """A journal that stays when one of its workers lets go of it."""
+
+    async def close(self) -> None:
+        pass
+
+
+KEY = new_key()
+
+
 class Worker:
     """One host of ``CAPACITY`` sessions."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker_id: str = "w1", gateway: str = "gateway") -> None:
         self.fatal: list[BaseException] = []
         connection = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
-        self.settings = WorkerSettings("w1", "127.0.0.1", "s3cret", CAPACITY, connection)
+        storage = StorageSettings(gateway=gateway, seal_key=KEY)
+        self.settings = WorkerSettings(worker_id, "127.0.0.1", "s3cret", CAPACITY, connection, storage)
         self.host = Host(self.settings, self.fatal.append)
-        self.one = Replica(self.host)
-        self.two = Replica(self.host)
+        self.one = Replica(self.host, "one")
+        self.two = Replica(self.host, "two")
+
+    @property
+    def life(self) -> str:
+        return self.host.storage.life
+
+    async def start(self) -> "Worker":
+        await self.host.start()
+        return self
 
     async def list(self, tenant: str = "a") -> list[dict[str, object]]:
         found = await self.host.link_call(self.one.channel, "sessions", {"installation": tenant})

@@ -14,6 +14,8 @@ from actors.journal.sqlite import SqliteJournal
 
 
 class Stream:
+    """Has one append more ready as soon as one is committed."""
+
     def __init__(self, name: str, last_seq: int, writer: GroupWriter, count: int) -> None:
         self.name = name
         self.last_seq = last_seq
@@ -21,10 +23,13 @@ class Stream:
         self.count = count
 
     def write(self) -> None:
+        self.writer.add(self, self.count)
+
+    def take(self) -> StreamAppend:
         first = self.last_seq + 1
-        new = [NewEntry("k", b"%d" % seq, seq) for seq in range(first, first + self.count)]
         self.last_seq += self.count
-        self.writer.submit(StreamAppend(self.name, "w", 0, first, new), self.told)
+        new = [NewEntry("k", b"%d" % seq, seq) for seq in range(first, self.last_seq + 1)]
+        return StreamAppend(self.name, "w", 0, first, new)
 
     def told(self, result: AppendResult) -> None:
         if isinstance(result, Refused):
@@ -41,7 +46,6 @@ async def main(path: Path, streams: int, count: int) -> None:
         name = f"s{number}"
         page = await journal.read(name, 0, limit_entries=1)
         stream = Stream(name, page.last_seq, writer, count)
-        stream.write()
         stream.write()
     await asyncio.Event().wait()
 

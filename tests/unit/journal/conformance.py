@@ -291,6 +291,31 @@ class ReadConformance:
         assert await store.journal.trim("s", older_than_ms=1003, keep_count=4) == 4
         assert await store.journal.trim("s", older_than_ms=9999) == 6
 
+    async def test_a_trim_inside_of_an_append_is_exact(self, store: Store):
+        whole = append("s", 1, *"abcdefghij")
+        await written(store.journal, whole)
+
+        assert await store.journal.trim("s", keep_count=7) == 4
+
+        page = await store.journal.read("s", 0)
+        assert (page.first_kept, page.gap, payloads(page)) == (4, True, list("defghij"))
+        assert payloads(await store.journal.read("s", 5)) == list("fghij")
+        assert await store.journal.size("s") == Size(7, 7)
+        (repeated,) = await write(store.journal, whole)
+        assert refusal(repeated) is SeqConflictError
+        rest = StreamAppend("s", "w", 1, 4, whole.entries[3:])
+        assert [result.last_seq for result in await written(store.journal, rest)] == [10]
+        assert await store.journal.trim("s", older_than_ms=1000 + 5) == 6
+        assert payloads(await store.journal.read("s", 0)) == list("fghij")
+
+    async def test_a_trim_by_time_goes_no_further_than_the_first_entry_that_is_young(self, store: Store):
+        moments = [10, 30, 20, 30]
+        entries = [NewEntry("k", b"", at) for at in moments]
+        await written(store.journal, StreamAppend("s", "w", 1, 1, entries[:2]))
+        await written(store.journal, StreamAppend("s", "w", 1, 3, entries[2:]))
+
+        assert await store.journal.trim("s", older_than_ms=25) == 2
+
     async def test_a_trim_that_drops_nothing_changes_nothing(self, store: Store):
         await written(store.journal, append("s", 1, *"abc"))
 
@@ -355,6 +380,21 @@ class ReadConformance:
         assert await store.journal.streams("session/", after="workspace/1") == []
         assert await store.journal.streams("session/1") == names[:2]
         assert await store.journal.streams("workspace/", after="session/2") == ["workspace/1"]
+
+    async def test_heads_are_listed_as_streams_are_with_their_records(self, store: Store):
+        names = ["session/1", "session/10", "session/2", "session/é", "z"]
+        for number, name in enumerate(names):
+            meta = None if name == "session/2" else f"record of {name}".encode()
+            await written(store.journal, append(name, 1, *"ab", workspace=f"w/{number % 2}", meta=meta))
+        await store.journal.trim("session/10", keep_count=1)
+
+        heads = await store.journal.heads("session/")
+
+        assert heads == [await store.journal.head(name) for name in names[:4]]
+        assert [head.meta for head in heads][1:3] == [b"record of session/10", None]
+        for asked in [("",), ("session/", "session/1"), ("session/", "", 2), ("session/", "z"), ("none",)]:
+            listed = [head.stream for head in await store.journal.heads(*asked)]
+            assert listed == await store.journal.streams(*asked)
 
     async def test_a_tail_returns_at_once_what_is_there(self, store: Store):
         await written(store.journal, append("s", 1, *"abc"))

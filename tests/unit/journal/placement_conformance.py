@@ -82,6 +82,40 @@ class PlacementConformance:
         assert not await journal.release(second)
         assert await journal.lookup("w") is None
 
+    async def test_a_live_lease_of_a_worker_that_is_dead_is_seized_under_a_higher_fence(self, store: Store):
+        journal = store.journal
+        lost = await journal.acquire("w", "worker-1", LONG_S)
+
+        seized = await journal.acquire("w", "worker-2", LONG_S, frozenset({"worker-0", "worker-1"}))
+
+        assert (seized.worker, seized.fence) == ("worker-2", lost.fence + 1)
+        assert await journal.lookup("w") == seized
+        assert list(await journal.renew([lost], LONG_S)) == []
+        assert await journal.held_by("worker-1") == []
+
+    async def test_a_live_lease_is_seized_from_nobody_else(self, store: Store):
+        first = await store.journal.acquire("w", "worker-1", LONG_S)
+
+        standing = await store.journal.acquire("w", "worker-2", LONG_S, frozenset({"worker-0", "worker"}))
+
+        assert standing == first
+        free = await store.journal.acquire("v", "worker-2", LONG_S, frozenset({"worker-1"}))
+        assert (free.worker, free.fence) == ("worker-2", 1)
+
+    async def test_a_worker_gives_back_all_it_holds_at_once(self, store: Store):
+        journal = store.journal
+        for name in "abc":
+            await journal.acquire(name, "worker-1", LONG_S)
+        other = await journal.acquire("d", "worker-2", LONG_S)
+
+        assert await journal.release_all("worker-1") == 3
+        assert await journal.release_all("worker-1") == 0
+
+        assert await journal.held_by("worker-1") == []
+        assert await journal.lookup("d") == other
+        again = await journal.acquire("a", "worker-2", LONG_S)
+        assert (again.worker, again.fence) == ("worker-2", 2)
+
     async def test_a_worker_s_placements_are_listed_while_they_stand(self, store: Store):
         journal = store.journal
         a, _, c = [await journal.acquire(name, "worker-1", SHORT_S) for name in "abc"]

@@ -1,4 +1,4 @@
-"""A worker's appends go together, in order, and are told only when they are committed."""
+"""What waits in a worker's streams goes together, in order, and is told only when it is committed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from unit.journal.conformance import append
+from unit.journal.conformance import payloads
+from unit.journal.sources import Source
 
 from actors.errors import (
     FenceRefusedError,
-    JournalBehindError,
     JournalUnavailableError,
     SettingsError,
 )
@@ -67,18 +67,23 @@ class World:
         self.writers.append(writer)
         return writer
 
-    def submit(self, writer: GroupWriter, *appends: StreamAppend) -> None:
-        for one in appends:
-            writer.submit(one, self.told.append)
+    def sources(self, writer: GroupWriter, *names: str) -> list[Source]:
+        return [Source(name, writer, self.told) for name in names]
 
-    async def block(self, writer: GroupWriter) -> None:
+    async def block(self, writer: GroupWriter) -> Source:
         """Let a first commit be under way, that ends when the gate opens."""
         self.journal.gate.clear()
-        self.submit(writer, append("first", 1, "x"))
+        (first,) = self.sources(writer, "first")
+        first.say("x")
         await soon(self.journal.asked.wait)
+        return first
 
     def names(self) -> list[str]:
         return [result.stream for result in self.told]
+
+    def sizes(self) -> list[dict[str, int]]:
+        """How many entries of which stream each commit had."""
+        return [{one.stream: len(one.entries) for one in batch} for batch in self.journal.batches]
 
 
 async def soon(wait: Callable[[], object]) -> None:
@@ -98,16 +103,47 @@ async def world() -> AsyncIterator[World]:
 async def test_what_comes_during_a_commit_goes_together_in_the_next(world: World):
     writer = world.writer()
     await world.block(writer)
-    world.submit(writer, append("s", 1, "a"), append("t", 1, "x"), append("s", 2, "b"))
+    s, t = world.sources(writer, "s", "t")
+    s.say("a")
+    t.say("x")
+    s.say("b", "c")
 
     world.journal.gate.set()
     assert await writer.close(SOON_S) == 0
 
-    assert [len(batch) for batch in world.journal.batches] == [1, 3]
-    assert world.names() == ["first", "s", "t", "s"]
+    assert world.sizes() == [{"first": 1}, {"s": 3, "t": 1}]
+    assert world.names() == ["first", "s", "t"]
+    assert payloads(await world.journal.read("s", 0)) == ["a", "b", "c"]
     statistics = writer.statistics()
-    assert (statistics.commits, statistics.appends, statistics.waiting_appends) == (2, 4, 0)
-    assert statistics.waiting_bytes == 0
+    assert (statistics.commits, statistics.appends) == (2, 3)
+    assert (statistics.waiting_entries, statistics.waiting_bytes) == (0, 0)
+
+
+async def test_what_a_source_adds_during_its_commit_goes_into_the_next(world: World):
+    writer = world.writer()
+    first = await world.block(writer)
+    (s,) = world.sources(writer, "s")
+    s.say("a")
+    first.say("y", "z")
+
+    world.journal.gate.set()
+    assert await writer.close(SOON_S) == 0
+
+    assert world.sizes() == [{"first": 1}, {"s": 1, "first": 2}]
+    assert payloads(await world.journal.read("first", 0)) == ["x", "y", "z"]
+
+
+async def test_a_record_alone_is_committed(world: World):
+    writer = world.writer()
+    (s,) = world.sources(writer, "s")
+    s.describe(b"record")
+
+    assert await writer.close(SOON_S) == 0
+
+    head = await world.journal.head("s")
+    assert head is not None
+    assert (head.meta, head.last_seq) == (b"record", 0)
+    assert world.names() == ["s"]
 
 
 async def test_nothing_is_told_before_it_is_committed(world: World):
@@ -116,30 +152,67 @@ async def test_nothing_is_told_before_it_is_committed(world: World):
     await asyncio.sleep(0)
 
     assert world.told == []
-    assert writer.statistics().waiting_appends == 1
+    assert writer.statistics().waiting_entries == 1
+
+
+async def test_all_are_told_before_the_next_commit_is_gathered(world: World):
+    writer = world.writer()
+
+    class Talkative(Source):
+        """Answers each commit but the last with another entry."""
+
+        def told(self, result: AppendResult) -> None:
+            super().told(result)
+            if len(self.results) < 3:
+                self.say("again")
+
+    talkative = [Talkative(name, writer) for name in ("s", "t")]
+    for source in talkative:
+        source.say("a")
+    while len(talkative[1].results) < 3:
+        await asyncio.sleep(0)
+
+    assert world.sizes() == [{"s": 1, "t": 1}] * 3
 
 
 async def test_a_commit_takes_no_more_than_its_limits(world: World):
     writer = world.writer(WriterLimits(commit_entries=5))
     await world.block(writer)
-    world.submit(writer, *(append("s", seq, "a", "b") for seq in (1, 3, 5)), append("t", 1, *"abcdefgh"))
+    for source in world.sources(writer, "s", "t", "u"):
+        source.say("a", "b")
+    (long,) = world.sources(writer, "long")
+    long.say(*"abcdefgh")
 
     world.journal.gate.set()
     await writer.close(SOON_S)
 
-    assert [sum(len(one.entries) for one in batch) for batch in world.journal.batches] == [1, 4, 2, 8]
+    assert world.sizes() == [{"first": 1}, {"s": 2, "t": 2}, {"u": 2}, {"long": 8}]
+
+
+async def test_a_commit_takes_no_more_bytes_than_its_limit(world: World):
+    writer = world.writer(WriterLimits(commit_bytes=1000))
+    await world.block(writer)
+    for source in world.sources(writer, "s", "t", "u"):
+        source.say("x" * 400)
+
+    world.journal.gate.set()
+    await writer.close(SOON_S)
+
+    assert world.sizes() == [{"first": 1}, {"s": 1, "t": 1}, {"u": 1}]
 
 
 async def test_an_unavailable_store_gets_the_same_commit_again_until_it_works(world: World):
     world.journal.failures = [JournalUnavailableError("gone"), JournalUnavailableError("gone")]
     writer = world.writer()
-    world.submit(writer, append("s", 1, "a"), append("s", 2, "b"))
+    s, t = world.sources(writer, "s", "t")
+    s.say("a", "b")
+    t.say("x")
 
     assert await writer.close(SOON_S) == 0
 
     assert world.journal.batches[0] == world.journal.batches[1] == world.journal.batches[2]
     assert len(world.journal.batches) == 3
-    assert world.names() == ["s", "s"]
+    assert world.names() == ["s", "t"]
     assert world.states == [WriterState.DEGRADED, WriterState.HEALTHY, WriterState.CLOSED]
     assert writer.statistics().retries == 2
 
@@ -148,7 +221,8 @@ async def test_a_commit_whose_answer_was_lost_is_not_written_twice(world: World)
     world.journal.failures = [JournalUnavailableError("the answer was lost")]
     world.journal.commit_first = True
     writer = world.writer()
-    world.submit(writer, append("s", 1, "a"), append("s", 2, "b"))
+    (s,) = world.sources(writer, "s")
+    s.say("a", "b")
 
     assert await writer.close(SOON_S) == 0
 
@@ -159,105 +233,130 @@ async def test_a_commit_whose_answer_was_lost_is_not_written_twice(world: World)
 async def test_a_refusal_is_told_to_its_stream_alone(world: World):
     await world.journal.acquire("w", "worker-1", 60.0)
     writer = world.writer()
-    world.submit(writer, append("s", 1, "a", fence=0), append("t", 1, "x", fence=1))
+    late, mine = Source("s", writer, fence=0), Source("t", writer, fence=1)
+    late.say("a")
+    mine.say("x")
 
     await writer.close(SOON_S)
 
-    refused, taken = world.told
+    (refused,), (taken,) = late.results, mine.results
     assert isinstance(refused, Refused)
     assert isinstance(refused.error, FenceRefusedError)
     assert not isinstance(taken, Refused)
     assert writer.statistics().refused == 1
 
 
-async def test_more_than_may_wait_is_refused_and_pressure_is_told_before(world: World):
-    writer = world.writer(WriterLimits(waiting_appends=4))
+async def test_pressure_is_told_before_the_writer_is_full(world: World):
+    writer = world.writer(WriterLimits(waiting_entries=4))
     await world.block(writer)
+    (s,) = world.sources(writer, "s")
     assert world.pressed == []
-    world.submit(writer, append("s", 1, "a"))
-    assert world.pressed == [True]
-    world.submit(writer, append("s", 2, "b"), append("s", 3, "c"))
+    s.say("a")
+    assert (world.pressed, writer.is_full) == ([True], False)
+    s.say("b", "c")
+    assert writer.is_full
 
-    with pytest.raises(JournalBehindError):
-        world.submit(writer, append("s", 4, "d"))
+    s.say("d")  # what an agent has said is never refused
 
     world.journal.gate.set()
-    await writer.close(SOON_S)
+    assert await writer.close(SOON_S) == 0
     assert world.pressed == [True, False]
-    assert len(world.told) == 4
+    assert not writer.is_full
+    assert payloads(await world.journal.read("s", 0)) == ["a", "b", "c", "d"]
 
 
 async def test_pressure_ends_only_when_half_of_its_mark_is_left(world: World):
     marks: list[tuple[bool, int]] = []
     writer = GroupWriter(
         world.journal,
-        WriterLimits(waiting_appends=8, commit_entries=1),
-        on_pressed=lambda pressed: marks.append((pressed, writer.statistics().waiting_appends)),
+        WriterLimits(waiting_entries=8, commit_entries=1),
+        on_pressed=lambda pressed: marks.append((pressed, writer.statistics().waiting_entries)),
     )
     world.writers.append(writer)
-    world.submit(writer, *(append("s", seq, "a") for seq in range(1, 7)))
+    for source in world.sources(writer, *"abcdef"):
+        source.say("x")
 
     await writer.close(SOON_S)
 
     assert marks == [(True, 4), (False, 1)]
 
 
-async def test_bytes_that_wait_are_bounded_but_one_alone_always_gets_in(world: World):
+async def test_bytes_that_wait_make_a_writer_full(world: World):
     writer = world.writer(WriterLimits(waiting_bytes=1000))
-    world.submit(writer, append("large", 1, "x" * 5000))
+    await world.block(writer)
+    (s,) = world.sources(writer, "s")
+    s.say("x" * 998)
+    assert not writer.is_full
+    s.describe(b"y")
+    assert writer.is_full
 
-    with pytest.raises(JournalBehindError):
-        world.submit(writer, append("s", 1, "a"))
-
+    world.journal.gate.set()
     await writer.close(SOON_S)
-    assert world.names() == ["large"]
+    assert not writer.is_full
+    assert world.pressed == [True, False]
 
 
-async def test_a_callback_that_fails_keeps_nobody_from_being_told(world: World):
-    failures: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda loop, context: failures.append(context["exception"])
-    )
+class Broken(Source):
+    """Fails wherever it can."""
+
+    def __init__(self, name: str, writer: GroupWriter, fails_on: str) -> None:
+        super().__init__(name, writer)
+        self._fails_on = fails_on
+
+    def take(self) -> StreamAppend:
+        if self._fails_on == "take":
+            raise LookupError(self.name)
+        return super().take()
+
+    def told(self, result: AppendResult) -> None:
+        raise LookupError(self.name)
+
+
+@pytest.mark.parametrize("fails_on", ["take", "told"])
+async def test_a_source_that_fails_is_logged_and_hurts_no_other(
+    world: World, caplog: pytest.LogCaptureFixture, fails_on: str
+):
     writer = world.writer()
+    (t,) = world.sources(writer, "t")
+    Broken("s", writer, fails_on).say("a")
+    t.say("x")
 
-    def fail(result: AppendResult) -> None:
-        raise LookupError(result.stream)
-
-    writer.submit(append("s", 1, "a"), fail)
-    world.submit(writer, append("t", 1, "x"))
-    await writer.close(SOON_S)
+    assert await writer.close(SOON_S) == 0
 
     assert world.names() == ["t"]
-    assert [type(failure) for failure in failures] == [LookupError]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [LookupError]
+    assert writer.statistics().waiting_bytes == 0
 
 
 async def test_a_close_in_vain_ends_at_its_deadline_and_says_what_is_left(world: World):
     writer = world.writer()
     await world.block(writer)
-    world.submit(writer, append("s", 1, "a"))
+    (s,) = world.sources(writer, "s")
+    s.say("a", "b")
 
-    assert await writer.close(0.01) == 2
+    assert await writer.close(0.01) == 3
 
     assert world.told == []
     with pytest.raises(JournalUnavailableError):
-        world.submit(writer, append("s", 2, "b"))
+        s.say("c")
 
 
 async def test_a_store_that_breaks_the_contract_ends_the_writer(world: World):
     world.journal.failures = [LookupError("a bug")]
     writer = world.writer()
-    world.submit(writer, append("s", 1, "a"))
+    (s,) = world.sources(writer, "s")
+    s.say("a")
 
     assert await writer.close(SOON_S) == 1
 
     assert world.states == [WriterState.FAILED]
     with pytest.raises(JournalUnavailableError, match="failed"):
-        world.submit(writer, append("s", 1, "a"))
+        s.say("b")
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"waiting_appends": 0}, {"commit_bytes": 0}, {"pressed_share": 0.0}, {"first_retry_s": 3.0}],
+    [{"waiting_entries": 0}, {"commit_bytes": 0}, {"pressed_share": 0.0}, {"first_retry_s": 3.0}],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, float]):

@@ -118,13 +118,14 @@ async def test_an_append_that_cannot_be_stored_leaves_nothing_of_its_commit(tmp_
     await store.journal.close()
 
 
-async def test_a_file_of_another_version_is_refused_at_opening(tmp_path: Path):
+@pytest.mark.parametrize("version", [1, 99])
+async def test_a_file_of_another_version_is_refused_at_opening(tmp_path: Path, version: int):
     path = tmp_path / "journal.db"
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 99")
+    other.execute(f"PRAGMA user_version = {version}")
     other.close()
 
-    with pytest.raises(SettingsError, match="version 99"):
+    with pytest.raises(SettingsError, match=f"version {version}"):
         await SqliteJournal.open(path)
 
 

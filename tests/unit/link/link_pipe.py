@@ -21,14 +21,17 @@ class Recorder:
     def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
         self.told.append(("open", stream, session_id, greeting))
 
-    def link_data(self, channel: Channel, stream: int, message: bytes) -> None:
-        self.told.append(("data", stream, message))
+    def link_data(self, channel: Channel, stream: int, message: bytes, seq: int) -> None:
+        self.told.append(("data", stream, message, seq))
 
     def link_answer(self, channel: Channel, stream: int, request_id: object, message: bytes) -> None:
         self.told.append(("answer", stream, request_id, message))
 
     def link_close(self, channel: Channel, stream: int, error: errors.LumiLinkError) -> None:
-        self.told.append(("close", stream, type(error), error.detail))
+        self.told.append(("close", stream, type(error), error.detail, error.retry_after_s))
+
+    def link_moved(self, channel: Channel, stream: int, life: str) -> None:
+        self.told.append(("moved", stream, life))
 
     def link_credit(self, channel: Channel, stream: int, frames: int, size: int) -> None:
         self.told.append(("credit", stream, frames, size))

@@ -175,7 +175,7 @@ async def test_a_reply_is_handled_in_its_place_among_the_data(pipe: Pipe):
     await pipe.settle()
 
     assert order == [("reply", 1)]
-    assert pipe.at_caller.told == [("data", 1, b"before"), ("data", 1, b"after")]
+    assert pipe.at_caller.told == [("data", 1, b"before", 0), ("data", 1, b"after", 0)]
 
 
 @settings(max_examples=60, deadline=None)

@@ -30,7 +30,7 @@ async def test_a_message_crosses_a_real_socket(server: Serving):
     channel.send_data(1, b"x" * 1_000_000)
     assert await channel.ask("x", {}, 5.0) == ("x", {})
 
-    assert handler.told == [("data", 1, b"x" * 1_000_000)]
+    assert handler.told == [("data", 1, b"x" * 1_000_000, 0)]
     channel.close()
 
 

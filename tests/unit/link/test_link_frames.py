@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import asdict
 
 import msgpack
 import pytest
@@ -13,16 +14,18 @@ from actors import errors
 from actors.kernel.testing import ClockJumpLoop
 from actors.link.channel import READ_BUFFER_BYTES, Channel
 from actors.link.frames import LENGTHS, FrameKind
+from actors.link.greeting import Greeting
 
 TEXT = "hunter2"
 
 streams = st.integers(0, 2**32)
 messages = st.binary(max_size=300)
 said = st.one_of(
-    st.tuples(st.just("data"), streams, messages),
+    st.tuples(st.just("data"), streams, messages, st.integers(0, 2**53)),
     st.tuples(st.just("answer"), streams, st.binary(max_size=20), messages),
     st.tuples(st.just("credit"), streams, st.integers(0, 2**31), st.integers(0, 2**40)),
     st.tuples(st.just("open"), streams, st.text(max_size=20), st.just({"method": "session/new"})),
+    st.tuples(st.just("moved"), streams, st.text(max_size=40)),
 )
 
 
@@ -72,7 +75,7 @@ async def test_closing_sends_what_was_written_first(pipe: Pipe):
     pipe.caller.close()
     await pipe.settle()
 
-    assert pipe.at_listener.told == [("data", 1, b"last words"), ("lost",)]
+    assert pipe.at_listener.told == [("data", 1, b"last words", 0), ("lost",)]
     assert pipe.at_caller.told == [("lost",)]
 
 
@@ -89,18 +92,45 @@ async def test_nothing_is_written_after_the_end(pipe: Pipe):
 
 async def test_an_error_keeps_its_class_and_text_over_the_link(pipe: Pipe):
     pipe.listener.send_close(3, errors.SessionNotFoundError("no session ses_1"))
+    pipe.listener.send_close(4, errors.WorkerUnavailableError("soon", 2.5))
     await pipe.settle()
 
-    assert pipe.at_caller.told == [("close", 3, errors.SessionNotFoundError, "no session ses_1")]
+    assert pipe.at_caller.told == [
+        ("close", 3, errors.SessionNotFoundError, "no session ses_1", None),
+        ("close", 4, errors.WorkerUnavailableError, "soon", 2.5),
+    ]
+
+
+async def test_a_greeting_arrives_as_it_was_given(pipe: Pipe):
+    greeting = Greeting("session/load", b"{}", "conn_1", "default", reattach=True, pending=(b"1", b'"1"'))
+    pipe.caller.send_open(1, "ses_1", asdict(greeting))
+    await pipe.settle()
+    [(_, _, _, arrived)] = pipe.at_listener.told
+
+    assert isinstance(arrived, dict)
+    assert Greeting(**arrived) == greeting
 
 
 @pytest.mark.parametrize(
     "frame",
-    [(1, 7), (1, 7, b"x", 1), (99, 1), ("1", 7, b"x"), (None,), (), {}, 5, "x", [{}, 1], ({"a": 1}, 2)],
+    [
+        (1, 7),
+        (1, 7, b"x"),
+        (1, 7, 1, b"x", 1),
+        (99, 1),
+        ("1", 7, 1, b"x"),
+        (None,),
+        (),
+        {},
+        5,
+        "x",
+        [{}, 1],
+        ({"a": 1}, 2),
+    ],
     ids=repr,
 )
 async def test_a_frame_of_no_known_shape_ends_the_link(pipe: Pipe, frame: object):
-    pipe.listener_end.feed(msgpack.packb(frame) + msgpack.packb((1, 7, b"behind it")))
+    pipe.listener_end.feed(msgpack.packb(frame) + msgpack.packb((1, 7, 1, b"behind it")))
     await pipe.settle()
 
     assert pipe.at_listener.told == [("lost",)]
@@ -116,7 +146,7 @@ async def test_bytes_that_are_no_msgpack_end_the_link(pipe: Pipe):
 
 async def test_a_frame_over_the_limit_ends_the_link_and_is_not_kept(pipe: Pipe):
     piece = b"\0" * (READ_BUFFER_BYTES // 4)
-    pipe.listener_end.feed(b"\x93\x01\x07\xc6" + (2**31).to_bytes(4, "big"))
+    pipe.listener_end.feed(b"\x94\x01\x07\x01\xc6" + (2**31).to_bytes(4, "big"))
     for _ in range(5):
         pipe.listener_end.feed(piece)
     await pipe.settle()
@@ -136,7 +166,7 @@ async def test_a_handler_that_fails_on_a_frame_does_not_end_the_link(
         pipe.caller.send_data(2, b"next")
         await pipe.settle()
 
-    assert pipe.at_listener.told == [("data", 2, b"next")]
+    assert pipe.at_listener.told == [("data", 2, b"next", 0)]
     assert "ValueError" in caplog.text
     assert TEXT not in caplog.text, "the text of an error may hold what was handled"
 

@@ -56,13 +56,13 @@ async def test_the_secret_itself_is_never_sent(pipe: Pipe):
 async def test_a_peer_with_the_secret_is_let_in():
     stranger = Stranger()
     await stranger.say(hello())
-    await stranger.say(hello(proof=proof_for(stranger)), (int(FrameKind.DATA), 7, b"first words"))
+    await stranger.say(hello(proof=proof_for(stranger)), (int(FrameKind.DATA), 7, 0, b"first words"))
 
     assert stranger.channel.is_open
-    assert stranger.handler.told == [("data", 7, b"first words")]
+    assert stranger.handler.told == [("data", 7, b"first words", 0)]
 
 
-@pytest.mark.parametrize("frame", [(1, 7, b"x"), (6, 1, "profile", {}), (9, 1.0), (3, 1, "s", {})])
+@pytest.mark.parametrize("frame", [(1, 7, 0, b"x"), (6, 1, "profile", {}), (9, 1.0), (3, 1, "s", {})])
 async def test_nothing_is_handled_before_the_proof(frame: tuple[object, ...]):
     stranger = Stranger()
     await stranger.say(hello(), frame)
@@ -77,7 +77,7 @@ async def test_one_wrong_proof_ends_it_even_if_the_right_one_follows_in_the_same
     stranger = Stranger()
     await stranger.say(hello())
     right = proof_for(stranger)
-    await stranger.say(hello(proof=b"0" * 32), hello(proof=right), (int(FrameKind.DATA), 7, b"x"))
+    await stranger.say(hello(proof=b"0" * 32), hello(proof=right), (int(FrameKind.DATA), 7, 0, b"x"))
 
     assert not stranger.channel.is_open
     assert stranger.handler.told == []
@@ -154,7 +154,8 @@ async def test_shaking_hands_again_later_ends_the_link(pipe: Pipe):
 @pytest.mark.parametrize(
     "frame",
     [
-        hello(version=2),
+        hello(version=LINK_VERSION - 1),
+        hello(version=LINK_VERSION + 1),
         hello(version="1"),
         hello(nonce=b"short"),
         hello(nonce=b"n" * 64),
@@ -200,7 +201,7 @@ async def test_a_stranger_cannot_make_us_keep_more_than_a_little():
 async def test_a_large_first_message_right_behind_the_proof_is_no_strangers():
     stranger = Stranger()
     await stranger.say(hello())
-    await stranger.say(hello(proof=proof_for(stranger)), (int(FrameKind.DATA), 1, b"x" * 100_000))
+    await stranger.say(hello(proof=proof_for(stranger)), (int(FrameKind.DATA), 1, 0, b"x" * 100_000))
 
     assert stranger.channel.is_open
     assert len(stranger.handler.told) == 1

@@ -1,0 +1,68 @@
+"""After an agent went away by itself: trying to bring it back, by policy, and saying how that goes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from actors import errors
+from actors.connection.messages import BringBack
+from actors.connection.reconnecting import Attempts, ReconnectPolicy
+from actors.connection.rejoining import Rejoining
+from actors.connection.table import SessionTable
+from actors.kernel.actor import ActorContext
+
+
+class Comeback:
+    """One try after another, with growing pauses, until the agent is there or the attempts are used up.
+
+    Nothing is tried for sessions that nobody watches: their agent is brought back with the next prompt.
+    """
+
+    def __init__(
+        self,
+        context: ActorContext,
+        rejoining: Rejoining,
+        sessions: SessionTable,
+        policy: ReconnectPolicy,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._chance = chance
+        self._context = context
+        self._rejoining = rejoining
+        self._sessions = sessions
+        self._attempts = Attempts(policy)
+        self._waiting = False
+
+    def begin(self) -> None:
+        """The agent is gone."""
+        if not self._waiting:
+            self._next()
+
+    def attempt(self) -> None:
+        """The pause is over."""
+        self._waiting = False
+        if any(session.attachments for session in self._sessions):
+            self._context.run(self._try(), name="reconnect to the agent")
+
+    def _next(self) -> None:
+        delay_s = self._attempts.next_delay(self._chance())
+        if delay_s is None:
+            self._attempts.succeeded()
+            self._notice("agent-lost", "error", "The agent could not be reached again. Prompt to try anew.")
+            return
+        self._waiting = True
+        self._context.after(delay_s, BringBack())
+
+    async def _try(self) -> None:
+        try:
+            await self._rejoining.ensure()
+        except errors.LumiLinkError:
+            self._next()
+            return
+        self._attempts.succeeded()
+        self._notice("agent-back", "info", "The agent is back, and so is the session.")
+
+    def _notice(self, kind: str, severity: str, toast: str) -> None:
+        for session in self._sessions:
+            session.notice(kind, severity, toast)

@@ -1,0 +1,257 @@
+"""Prompts, from the client's request to its one outcome.
+
+A prompt is in the journal before the agent gets it, and its outcome before the client does. So whoever
+takes the session up after a crash knows of every prompt whether it ran, and what came of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+
+from actors import errors
+from actors.connection.attachment import Attachment
+from actors.connection.events import Asker
+from actors.connection.messages import CancelOverdue
+from actors.connection.port import AgentPort
+from actors.connection.recall import Recall
+from actors.connection.record import OpenTurn
+from actors.connection.rejoining import Rejoining
+from actors.connection.session import Session
+from actors.connection.turns import CANCELLED, Outcome, Turn, TurnEnd
+from actors.kernel.actor import ActorContext
+from actors.protocol import compose, rewrite
+from actors.protocol.envelope import Envelope, MessageKind, params_of
+from actors.protocol.members import split
+from actors.protocol.models import PromptParams
+
+
+class Prompting:
+    """Runs the prompts of one connection's sessions, one at a time in each."""
+
+    def __init__(
+        self,
+        context: ActorContext,
+        port: AgentPort,
+        rejoining: Rejoining,
+        recall: Recall,
+        cancel_grace_s: float,
+    ) -> None:
+        self._context = context
+        self._port = port
+        self._rejoining = rejoining
+        self._recall = recall
+        self._cancel_grace_s = cancel_grace_s
+
+    def prompt(self, session: Session, attachment: Attachment, message: Envelope) -> None:
+        """Take a prompt: start it, queue it, or, where it was said before, join it.
+
+        Raises PromptQueueFullError, JournalBehindError and InvalidParamsError.
+        """
+        params = params_of(message, PromptParams)
+        asker = Asker(attachment.client, message.raw_id)
+        prompt_id = _prompt_id(params)
+        joined = session.turns.join(prompt_id, asker)
+        if joined is not None:
+            self._repeat(session, joined, asker)
+            return
+        if session.stream.is_full:
+            raise errors.JournalBehindError("too much waits for the journal", 1.0)
+        turn = Turn(message, [asker], prompt_id)
+        place = session.turns.add(turn)
+        if place == 0:
+            self._start(session, turn)
+        else:
+            queued = {"sessionId": session.session_id, "place": place}
+            attachment.say(b"", compose.notification("_lumilink/queued", queued), session.stream.last_seq)
+
+    def recover(self, session: Session, asker: Asker) -> None:
+        """A client is back whose prompt was not answered when it lost us: tell it what came of it."""
+        turn = session.turns.asked_by(asker)
+        if turn is not None:
+            # Of an end that is not committed yet it will be told when it is.
+            if turn.ended_seq <= session.history.last_seq:
+                self._repeat(session, turn, asker)
+            return
+        error = errors.TurnInterruptedError("the prompt was lost before its turn began")
+        session.tell_outcome((asker,), Outcome.of_error(TurnEnd.NEVER_STARTED, error))
+
+    def cancel(self, session: Session, message: Envelope) -> None:
+        """``session/cancel``: what waits is cancelled, and what runs at the agent, if that can be told."""
+        self._drop_waiting(session)
+        turn = session.turns.running
+        if turn is None:
+            return
+        if turn.call is None:
+            self._finish(session, turn, CANCELLED)
+            return
+        if not turn.cancel_asked:
+            turn.cancel_asked = True
+            self._context.after(self._cancel_grace_s, CancelOverdue(turn.call))
+        self._port.send(rewrite.with_session(message.frame, session.session_id, session.agent_id))
+
+    def cancel_one(self, session: Session, asker: Asker) -> bool:
+        """``$/cancel_request`` for a prompt that the agent does not have yet; false if there is none."""
+        turn = session.turns.drop(asker)
+        running = session.turns.running
+        if turn is None and running is not None and asker in running.askers and running.call is None:
+            turn = running
+        if turn is not None:
+            self._finish(session, turn, CANCELLED)
+        return turn is not None
+
+    def cancel_overdue(self, message: CancelOverdue) -> None:
+        """The agent had its time: unless it ended the turn, the turn is ended without it."""
+        self._port.settle(message.call, errors.RequestCancelledError("the agent did not end the turn"))
+
+    def end(self, session: Session) -> None:
+        """The session is closed: what runs and what waits is over."""
+        self._drop_waiting(session)
+        turn = session.turns.running
+        if turn is None:
+            return
+        if turn.call is None:
+            self._finish(session, turn, CANCELLED)
+            return
+        with contextlib.suppress(errors.LumiLinkError):  # an agent that is gone need not be told
+            self._port.send(compose.notification("session/cancel", {"sessionId": session.agent_id}))
+        self._port.settle(turn.call, errors.RequestCancelledError("the session was closed"))
+
+    def interrupt(self, session: Session, why: str) -> None:
+        """The session leaves this worker: its turn ends here, what waits was never started."""
+        error = errors.TurnInterruptedError(why)
+        for waiting in session.turns.drop_waiting():
+            self._finish(session, waiting, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
+        turn = session.turns.running
+        if turn is not None:
+            end = TurnEnd.NEVER_STARTED if turn.call is None else TurnEnd.INTERRUPTED
+            session.cut_off = session.cut_off or end is TurnEnd.INTERRUPTED
+            self._finish(session, turn, Outcome.of_error(end, error))
+
+    def finish_stored(self, session: Session, begun: OpenTurn | None) -> None:
+        """Another process began a turn and is gone: nobody can end it any more but we."""
+        if begun is None:
+            return
+        turn = Turn(None, [Asker(begun.client, begun.request_id)], begun.prompt_id, begun.number)
+        turn.outcome = Outcome.of_error(
+            TurnEnd.INTERRUPTED, errors.TurnInterruptedError("the worker of the session went away")
+        )
+        session.turns.remember(turn)
+        session.end_turn(turn, turn.outcome)
+
+    # ------------------------------------------------------------------ a turn
+
+    def _start(self, session: Session, turn: Turn) -> None:
+        """The prompt enters the conversation now, not while the turn before it was still running."""
+        assert turn.prompt is not None
+        blocks = params_of(turn.prompt, PromptParams).prompt
+        session.begin_turn(turn, blocks, lambda: self._send(session, turn))
+
+    def _send(self, session: Session, turn: Turn) -> None:
+        """The journal has the prompt: now the agent gets it."""
+        if turn.outcome is not None:
+            return
+        if not self._port.is_connected or self._rejoining.is_under_way:
+            self._context.run(self._send_when_there(session, turn), name="wake the agent")
+            return
+        assert turn.prompt is not None
+
+        def told(outcome: Envelope | errors.LumiLinkError) -> None:
+            if turn.outcome is None:
+                self._finish(session, turn, _outcome(session, outcome))
+
+        turn.call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
+
+    async def _send_when_there(self, session: Session, turn: Turn) -> None:
+        try:
+            await self._rejoining.ensure()
+        except errors.LumiLinkError as error:
+            if turn.outcome is None:
+                self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
+            return
+        self._send(session, turn)
+
+    def _finish(self, session: Session, turn: Turn, outcome: Outcome) -> None:
+        following = session.turns.finish(turn, outcome)
+        if outcome.end is TurnEnd.INTERRUPTED:
+            session.cut_off = True
+        if turn.number:
+            session.end_turn(turn, outcome)
+        else:
+            session.tell_outcome(tuple(turn.askers), outcome)
+        if following is not None:
+            self._start(session, following)
+
+    def _drop_waiting(self, session: Session) -> None:
+        for turn in session.turns.drop_waiting():
+            self._finish(session, turn, CANCELLED)
+
+    def _repeat(self, session: Session, turn: Turn, asker: Asker) -> None:
+        """Tell the outcome of a turn that is over; of one that is not, ``asker`` will be told."""
+        if turn.outcome is not None:
+            session.tell_outcome((asker,), turn.outcome)
+        elif turn.ended_seq:
+            self._context.run(self._look_up(session, turn, asker), name="look up an outcome")
+
+    async def _look_up(self, session: Session, turn: Turn, asker: Asker) -> None:
+        try:
+            outcome = await self._recall.outcome(session, turn.ended_seq)
+        except errors.LumiLinkError as error:
+            outcome = Outcome.of_error(TurnEnd.FAILED, error)
+        session.tell_outcome((asker,), outcome)
+
+
+def _outcome(session: Session, answer: Envelope | errors.LumiLinkError) -> Outcome:
+    """What the agent's answer to a prompt, or its absence, means."""
+    if isinstance(answer, errors.RequestCancelledError):
+        return CANCELLED
+    if isinstance(answer, errors.AgentClosedError):
+        return Outcome.of_error(TurnEnd.INTERRUPTED, errors.TurnInterruptedError(answer.detail))
+    if isinstance(answer, errors.LumiLinkError):
+        return Outcome.of_error(TurnEnd.FAILED, answer)
+    frame = answer.frame
+    try:
+        if answer.kind is MessageKind.RESPONSE and session.agent_id.encode() in frame:
+            with contextlib.suppress(errors.ProtocolFault):  # it is named elsewhere in the result
+                frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
+        members = split(frame)
+    except (errors.ParseError, msgspec.DecodeError) as error:  # nested so deep that it cannot be taken apart
+        bad = errors.AgentProtocolError(f"the agent's answer cannot be read: {type(error).__name__}")
+        return Outcome.of_error(TurnEnd.FAILED, bad)
+    if answer.kind is MessageKind.ERROR:
+        return Outcome(TurnEnd.FAILED, msgspec.json.encode({"error": members["error"]}))
+    end = TurnEnd.CANCELLED if _was_cancelled(members["result"]) else TurnEnd.COMPLETED
+    return Outcome(end, msgspec.json.encode({"result": members["result"]}))
+
+
+class _Result(msgspec.Struct, rename="camel"):
+    stop_reason: str = ""
+
+
+def _was_cancelled(result: msgspec.Raw) -> bool:
+    try:
+        return msgspec.json.decode(result, type=_Result).stop_reason == "cancelled"
+    except msgspec.ValidationError:
+        return False
+
+
+class _OurMeta(msgspec.Struct, rename="camel"):
+    prompt_id: str | None = None
+
+
+class _Meta(msgspec.Struct):
+    lumilink: _OurMeta = msgspec.field(default_factory=_OurMeta)
+
+
+def _prompt_id(params: PromptParams) -> str | None:
+    """``_meta.lumilink.promptId``: a repeat of a prompt with the same one does not run again."""
+    if not isinstance(params.meta, msgspec.Raw) or bytes(params.meta) == b"null":
+        return None
+    try:
+        prompt_id = msgspec.json.decode(params.meta, type=_Meta).lumilink.prompt_id
+    except msgspec.ValidationError as error:
+        raise errors.InvalidParamsError(f"params._meta.lumilink.promptId: {error}") from None
+    if prompt_id is not None and not 1 <= len(prompt_id) <= 200:
+        raise errors.InvalidParamsError("params._meta.lumilink.promptId: expected 1 to 200 characters")
+    return prompt_id

@@ -1,0 +1,66 @@
+"""Reading a session's past from its journal: what its history in memory does not have any more."""
+
+from __future__ import annotations
+
+from actors import errors
+from actors.connection.attachment import Attachment
+from actors.connection.events import Event, EventKind, from_entry
+from actors.connection.session import Session
+from actors.connection.turns import Outcome, outcome_of
+from actors.journal.contract import Journal, Page
+
+PAGE_EVENTS = 512
+PAGE_BYTES = 256 * 1024
+
+
+class Recall:
+    """Reads pages of streams. Every method raises JournalUnavailableError while the store is away."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._reading: set[Attachment] = set()
+
+    async def show_past(self, session: Session, attachment: Attachment) -> None:
+        """Show a view that has fallen behind the history what it has room for.
+
+        It goes on when the client has taken that. A second call for a view that is being read for is nothing.
+        """
+        if attachment in self._reading:
+            return
+        self._reading.add(attachment)
+        try:
+            while attachment.has_room and not attachment.catch_up(session.history):
+                page = await self._page(session, attachment.position)
+                if page.gap:
+                    raise errors.SlowConsumerError("the client fell behind what is kept of the session")
+                attachment.show([from_entry(entry) for entry in page.entries])
+        except errors.LumiLinkError as error:
+            attachment.end(error)
+        finally:
+            self._reading.discard(attachment)
+
+    async def outcome(self, session: Session, seq: int) -> Outcome:
+        """What came of the turn whose end is event ``seq``."""
+        page = await self._journal.read(session.stream.name, seq - 1, limit_entries=1)
+        if page.gap or not page.entries:
+            raise errors.SessionNotFoundError("the outcome of this prompt is no longer kept")
+        return outcome_of(from_entry(page.entries[0]).message)
+
+    async def conversation(self, session: Session) -> list[bytes]:
+        """All updates and prompts that are committed, in order."""
+        found: list[bytes] = []
+        after = session.first_kept - 1
+        while True:
+            page = await self._page(session, after)
+            if not page.entries:
+                return found
+            events = [from_entry(entry) for entry in page.entries]
+            found += [event.message for event in events if _is_said(event)]
+            after = events[-1].seq
+
+    async def _page(self, session: Session, after_seq: int) -> Page:
+        return await self._journal.read(session.stream.name, after_seq, PAGE_EVENTS, PAGE_BYTES)
+
+
+def _is_said(event: Event) -> bool:
+    return event.kind in (EventKind.UPDATE, EventKind.PROMPT)

@@ -1,0 +1,86 @@
+"""What the journal keeps of a session beside its events: enough to go on with it in another process."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from actors import errors
+
+REMEMBERED = 32
+"""So many outcomes of prompts are found again by another process."""
+
+
+class OpenTurn(msgspec.Struct, frozen=True, array_like=True):
+    """A turn that has begun and has not ended."""
+
+    number: int
+    prompt_id: str | None
+    client: str
+    request_id: bytes
+
+
+class EndedTurn(msgspec.Struct, frozen=True, array_like=True):
+    """A turn that has ended; its outcome is the event ``seq``."""
+
+    prompt_id: str | None
+    client: str
+    request_id: bytes
+    seq: int
+
+
+class OpenQuestion(msgspec.Struct, frozen=True, array_like=True):
+    """A question that nobody has decided."""
+
+    question_id: str
+    method: str
+    asked: str
+
+
+class SessionRecord(msgspec.Struct, frozen=True):
+    """The state of a session at its newest commit.
+
+    ``setup`` is the result of ``session/new`` as the client got it, ``initialize`` the params of the client's
+    own ``initialize``, ``sealed`` what ``surroundings_of`` told, which holds secrets. A closed session stays
+    in the journal and is not opened again.
+    """
+
+    installation: str
+    workspace_id: str
+    session_id: str
+    agent_id: str
+    cwd: str
+    setup: bytes
+    initialize: bytes
+    sealed: bytes
+    title: str | None
+    updated_at: str
+    closed: bool = False
+    turns: int = 0
+    questions: int = 0
+    turn: OpenTurn | None = None
+    ended: tuple[EndedTurn, ...] = ()
+    asked: tuple[OpenQuestion, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SessionRecord)
+
+
+def encode(record: SessionRecord) -> bytes:
+    """The record as the journal keeps it."""
+    return _encoder.encode(record)
+
+
+def decode(meta: bytes | None) -> SessionRecord:
+    """The record that the journal kept. Raises SessionNotFoundError for what is none."""
+    try:
+        return _decoder.decode(meta or b"")
+    except msgspec.MsgspecError:
+        raise errors.SessionNotFoundError("the journal has no record of the session") from None
+
+
+def now_iso() -> str:
+    """This moment, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

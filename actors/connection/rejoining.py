@@ -1,0 +1,100 @@
+"""Bringing an agent back: dialled anew, and told of the sessions that it had.
+
+An agent that was let go because nobody needed it, one that crashed, and one that another worker had before
+are all brought back in the same way, by the first who needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from actors import errors
+from actors.connection.port import AgentPort
+from actors.connection.recall import Recall
+from actors.connection.replay import ReplayFilter
+from actors.connection.session import Session
+from actors.connection.table import SessionTable
+from actors.kernel.actor import ActorContext
+from actors.protocol.envelope import MessageKind, result_of
+from actors.protocol.models import NewSessionResult
+
+log = logging.getLogger("lumilink.connection")
+
+
+class Rejoining:
+    """Makes sure that the agent of one connection is there and knows the connection's sessions."""
+
+    def __init__(
+        self, context: ActorContext, port: AgentPort, sessions: SessionTable, recall: Recall, timeout_s: float
+    ) -> None:
+        self._context = context
+        self._port = port
+        self._sessions = sessions
+        self._recall = recall
+        self._timeout_s = timeout_s
+        self._task: asyncio.Task[errors.LumiLinkError | None] | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the agent is being brought back."""
+        return self._task is not None and not self._task.done()
+
+    async def ensure(self) -> None:
+        """Wait until the agent is there. Raises what kept it from it."""
+        if not self.is_under_way:
+            if self._port.is_connected:
+                return
+            self._task = self._context.run(self._attempt(), name="bring the agent back")
+        assert self._task is not None
+        error = await asyncio.shield(self._task)
+        if error is not None:
+            raise error
+
+    async def _attempt(self) -> errors.LumiLinkError | None:
+        try:
+            await self._rejoin()
+        except errors.LumiLinkError as error:
+            log.warning("the agent could not be brought back: %s", error)
+            return error
+        return None
+
+    async def _rejoin(self) -> None:
+        sessions = list(self._sessions)
+        if not sessions:
+            raise errors.AgentClosedError("the connection has no session any more")
+        await self._port.open(sessions[0].cwd, sessions[0].initialize)
+        try:
+            for session in sessions:
+                await self._bring(session)
+        except BaseException:
+            await self._port.close()
+            raise
+
+    async def _bring(self, session: Session) -> None:
+        """``session/resume`` if the agent can and no turn was cut off; else ``session/load``, else anew."""
+        again = msgspec.json.decode(session.surroundings, type=dict[str, msgspec.Raw])
+        params: dict[str, object] = {"cwd": session.cwd, **again}
+        loads = self._port.offers("loadSession")
+        if self._port.offers("sessionCapabilities", "resume") and not (session.cut_off and loads):
+            await self._call("session/resume", {"sessionId": session.agent_id, **params})
+        elif loads:
+            session.replay = ReplayFilter(await self._recall.conversation(session))
+            try:
+                await self._call("session/load", {"sessionId": session.agent_id, **params})
+            finally:
+                session.replay = None
+        else:
+            answer = await self._port.call("session/new", params, self._timeout_s)
+            self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
+            toast = "The agent was started anew and does not remember the conversation so far."
+            session.notice("agent-forgot", "warning", toast)
+        session.cut_off = False
+        session.stream.save()
+
+    async def _call(self, method: str, params: dict[str, object]) -> None:
+        answer = await self._port.call(method, params, self._timeout_s)
+        if answer.kind is MessageKind.ERROR:
+            raise errors.AgentProtocolError(f"the agent refused {method} of a session that it had")

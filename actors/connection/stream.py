@@ -1,0 +1,160 @@
+"""A session's way into the journal: what happens waits here until it is committed, and only then is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from actors import errors
+from actors.connection.events import Event, EventKind, to_entry
+from actors.journal.clock import epoch_ms
+from actors.journal.contract import AppendResult, Refused, StreamAppend
+from actors.journal.group_commit import AppendSource
+from actors.placement.leases import Lease
+
+log = logging.getLogger("lumilink.connection")
+
+RECORD_BYTES = 1024
+"""About what the record of a session adds to a commit."""
+
+
+class Writer(Protocol):
+    """The worker's group writer."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether new work should be refused: as much waits for the journal as may wait."""
+
+    def add(self, source: AppendSource, size: int) -> None:
+        """``size`` more bytes wait in ``source``."""
+
+
+Then = Callable[[], None]
+
+
+class SessionStream:
+    """The event stream of one session, and an ``AppendSource`` of its worker's writer.
+
+    ``show`` gets each event once it is committed; ``then``, given with an event, is called right after that.
+    ``describe`` makes the session's record. ``lost`` is called, once, if the journal refuses the session's
+    events (another worker has its workspace) or they cannot be shown; nothing is shown after that.
+    """
+
+    __slots__ = (
+        "_describe",
+        "_lease",
+        "_lost",
+        "_over",
+        "_progress",
+        "_record_changed",
+        "_show",
+        "_taken",
+        "_under_way",
+        "_waiting",
+        "_writer",
+        "last_seq",
+        "name",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        writer: Writer,
+        lease: Lease,
+        *,
+        describe: Callable[[], bytes],
+        show: Callable[[Event], None],
+        lost: Callable[[errors.LumiLinkError], None],
+        last_seq: int = 0,
+    ) -> None:
+        self.name = name
+        self.last_seq = last_seq
+        self._writer = writer
+        self._lease = lease
+        self._describe = describe
+        self._show = show
+        self._lost = lost
+        self._waiting: list[tuple[Event, Then | None]] = []
+        self._taken: list[tuple[Event, Then | None]] = []
+        self._record_changed = False
+        self._over = False
+        self._under_way = False
+        self._progress = asyncio.Event()
+
+    def append(self, kind: EventKind, message: bytes, concerns: str = "", then: Then | None = None) -> None:
+        """Add the event of ``last_seq + 1``; nothing, once the stream is over.
+
+        Raises JournalUnavailableError after the worker's end.
+        """
+        event = Event(self.last_seq + 1, kind, message, concerns)
+        if self._over:
+            return
+        self._writer.add(self, len(message))
+        self.last_seq = event.seq
+        self._waiting.append((event, then))
+
+    def save(self) -> None:
+        """The session's record changed: it goes with the next commit."""
+        if not (self._record_changed or self._over):
+            self._record_changed = True
+            self._writer.add(self, RECORD_BYTES)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether new work should be refused: as much waits for the journal as may wait."""
+        return self._writer.is_full
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the journal has refused an event: nothing more is taken or shown."""
+        return self._over
+
+    async def settled(self) -> None:
+        """Wait until all that was added is committed, or never will be."""
+        while not self._over and (self._waiting or self._record_changed or self._under_way):
+            self._progress.clear()
+            await self._progress.wait()
+
+    # ------------------------------------------------------------------ AppendSource
+
+    def take(self) -> StreamAppend:
+        """What waits, for the commit that is being gathered."""
+        self._taken, self._waiting = self._waiting, []
+        record = self._describe() if self._record_changed else None
+        self._record_changed = False
+        self._under_way = True
+        now = epoch_ms()
+        return StreamAppend(
+            self.name,
+            self._lease.workspace,
+            self._lease.fence,
+            self.last_seq + 1 - len(self._taken),
+            [to_entry(event, now) for event, _ in self._taken],
+            record,
+        )
+
+    def told(self, result: AppendResult) -> None:
+        """The commit is done: show what it held. Or it was refused, and then nothing more is shown."""
+        taken, self._taken = self._taken, []
+        self._under_way = False
+        self._progress.set()
+        if self._over:
+            return
+        if isinstance(result, Refused):
+            self._give_up(result.error)
+            return
+        try:
+            for event, then in taken:
+                self._show(event)
+                if then is not None:
+                    then()
+        except Exception as error:
+            log.exception("the events of %s could not be shown", self.name)
+            self._give_up(errors.InternalError(f"showing events failed: {type(error).__name__}"))
+
+    def _give_up(self, error: errors.LumiLinkError) -> None:
+        self._over = True
+        self._waiting.clear()
+        self._lost(error)

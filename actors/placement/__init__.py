@@ -1,0 +1,1 @@
+"""Which workspaces this worker holds, and the fences under which it may write."""

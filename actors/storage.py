@@ -1,0 +1,108 @@
+"""A worker's store: the journal that the settings name, its one writer, and the worker's leases."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actors import errors
+from actors.connection.sealing import Sealer
+from actors.connection.store import SessionStore
+from actors.journal.contract import Durability, Journal
+from actors.journal.group_commit import GroupWriter
+from actors.journal.group_limits import WriterState
+from actors.journal.memory import MemoryJournal
+from actors.journal.redis import RedisJournal
+from actors.journal.sqlite import SqliteJournal
+from actors.placement.leases import Leases
+
+log = logging.getLogger("lumilink.storage")
+
+CLOSE_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where the journal is: ``memory:``, ``sqlite:PATH`` or ``redis://…``, and what a commit outlives.
+
+    ``gateway`` names this life of the gateway, ``seal_key`` is the key of the journal's secrets.
+    """
+
+    gateway: str
+    journal: str = field(default="memory:", repr=False)
+    durability: Durability = "process"
+    seal_key: str = field(default="", repr=False)
+    history_bytes: int = 128 * 1024
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other gateway can use the journal at the same time."""
+        return not self.journal.startswith("redis")
+
+
+class Storage:
+    """Opened once a worker's loop runs; closed after the last actor has ended."""
+
+    def __init__(
+        self, journal: Journal, settings: StorageSettings, worker_id: str, on_pressed: Callable[[bool], None]
+    ) -> None:
+        self._journal = journal
+        self._writer = GroupWriter(journal, on_state=self._note_state, on_pressed=on_pressed)
+        self.life = f"{settings.gateway}:{worker_id}:{secrets.token_hex(6)}"
+        self.leases = Leases(journal, self.life, _Dead(self.life, exclusive=settings.is_exclusive))
+        self.sessions = SessionStore(journal, self._writer, Sealer(settings.seal_key), settings.history_bytes)
+        self._keeping = asyncio.get_running_loop().create_task(self.leases.keep(), name="keep leases")
+
+    @classmethod
+    async def open(
+        cls, settings: StorageSettings, worker_id: str, on_pressed: Callable[[bool], None]
+    ) -> Storage:
+        """Raises JournalUnavailableError and SettingsError."""
+        return cls(await open_journal(settings.journal, settings.durability), settings, worker_id, on_pressed)
+
+    async def close(self) -> None:
+        """Write what waits, give every workspace back and let go of the store."""
+        self._keeping.cancel()
+        await asyncio.wait((self._keeping,))
+        left = await self._writer.close(CLOSE_DEADLINE_S)
+        if left:
+            log.error("%d events did not get into the journal before the worker ended", left)
+        try:
+            await self._journal.release_all(self.life)
+        except errors.JournalUnavailableError as error:
+            log.warning("the worker's leases run out by themselves: %s", error)
+        await self._journal.close()
+
+    def _note_state(self, state: WriterState) -> None:
+        level = logging.INFO if state is WriterState.HEALTHY else logging.WARNING
+        log.log(level, "the journal's writer is %s", state.value)
+
+
+async def open_journal(url: str, durability: Durability) -> Journal:
+    """The journal that a URL names. Raises JournalUnavailableError and SettingsError."""
+    if url == "memory:":
+        return MemoryJournal()
+    if url.startswith("sqlite:"):
+        return await SqliteJournal.open(Path(url.removeprefix("sqlite:")), durability)
+    return await RedisJournal.open(url, durability)
+
+
+class _Dead:
+    """Whose life is over for sure, judged by its name alone."""
+
+    def __init__(self, life: str, *, exclusive: bool) -> None:
+        self._gateway, self._worker_id, self._random = life.split(":")
+        self._exclusive = exclusive
+
+    def __call__(self, life: str) -> bool:
+        gateway, _, rest = life.partition(":")
+        worker_id, _, own = rest.partition(":")
+        if gateway != self._gateway:
+            # The gateway of before; two at once are kept apart by the lock on their data directory.
+            return self._exclusive
+        # Ray starts a worker anew only when its process has ended.
+        return worker_id == self._worker_id and own != self._random

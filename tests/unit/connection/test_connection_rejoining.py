@@ -1,0 +1,300 @@
+"""An agent that went away is brought back, with the session that it had."""
+
+import asyncio
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from session_world import NOTHING_YET, Client, FakeAgent, Json, World, settle
+
+from actors import errors
+from actors.connection.actor import IDLE_CHECK_S
+from actors.connection.reconnecting import ReconnectPolicy
+
+DONE = {"stopReason": "end_turn"}
+POLICY = ReconnectPolicy(first_delay_s=1.0, max_delay_s=30.0, attempts=3)
+IN_TIME_S = 200.0
+
+
+def offering(agent: FakeAgent, **capabilities: object) -> FakeAgent:
+    agent.replies["initialize"] = {"protocolVersion": 1, "agentCapabilities": capabilities}
+    agent.replies["session/resume"] = agent.replies["session/load"] = {}
+    return agent
+
+
+@pytest.fixture
+def loading(agent: FakeAgent) -> FakeAgent:
+    return offering(agent, loadSession=True)
+
+
+@pytest.fixture
+def resuming(agent: FakeAgent) -> FakeAgent:
+    return offering(agent, loadSession=True, sessionCapabilities={"resume": {}})
+
+
+def methods(agent: FakeAgent, since: int = 0) -> list[object]:
+    return [message["method"] for message in agent.heard[since:] if "method" in message]
+
+
+def notices(client: Client) -> list[object]:
+    return [notice["kind"] for notice in client.told("_lumilink/notice")]
+
+
+def code_of(client: Client, id_text: str) -> object:
+    error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
+    return error["data"]["code"]
+
+
+def replaying(agent: FakeAgent, *said: tuple[str, str]) -> None:
+    """At ``session/load`` the agent tells its conversation before it answers."""
+    send = agent.send
+
+    def tell(frame: bytes) -> None:
+        if b'"session/load"' in frame:
+            for kind, words in said:
+                update: Json = {"sessionUpdate": kind, "content": {"type": "text", "text": words}}
+                params = {"sessionId": "agent-1", "update": update}
+                agent.say({"jsonrpc": "2.0", "method": "session/update", "params": params})
+        send(frame)
+
+    agent.send = tell  # type: ignore[method-assign] # an agent of this test
+
+
+async def test_the_next_prompt_brings_an_agent_back_that_can_resume(world: World, resuming: FakeAgent):
+    client = await world.opened_client()
+    resuming.die()
+    await settle()
+    since = len(resuming.heard)
+    await client.prompt("2")
+
+    assert methods(resuming, since) == ["initialize", "session/resume", "session/prompt"]
+    resumed = resuming.requests("session/resume")[0]["params"]
+    assert resumed == {"sessionId": "agent-1", "cwd": "/w", "mcpServers": []}
+    resuming.answer("session/prompt", DONE)
+    await settle()
+    assert client.reply("2")["result"] == DONE
+
+
+async def test_an_agent_that_was_cut_off_in_a_turn_loads_so_that_we_hear_what_we_missed(
+    world: World, resuming: FakeAgent
+):
+    client = await world.opened_client()
+    await client.prompt("2", "hello")
+    resuming.update("half a sent")
+    resuming.die()
+    await settle()
+    assert code_of(client, "2") == "turn-interrupted"
+    replaying(resuming, ("user_message_chunk", "hello"), ("agent_message_chunk", "half a sentence"))
+    await asyncio.sleep(IN_TIME_S)
+
+    said = [word for word in client.story() if not word.startswith(("=", "_"))]
+    assert said == ["half a sent", "ence"]
+    assert resuming.requests("session/resume") == []
+    await client.prompt("3")
+    assert len(resuming.requests("session/load")) == 1, "it is there now"
+
+
+async def test_what_an_agent_replays_is_not_shown_again(world: World, loading: FakeAgent):
+    client = await world.opened_client()
+    await client.prompt("2", "hello")
+    loading.update("one")
+    loading.update("two")
+    loading.answer("session/prompt", DONE)
+    await settle()
+    loading.die()
+    await settle()
+    replaying(loading, ("user_message_chunk", "hello"), ("agent_message_chunk", "onetwo"))
+    await client.prompt("3", "again")
+    loading.update("three")
+    await settle()
+    later = await world.client().attach()
+
+    assert [word for word in client.story() if word[0] not in "=_"] == ["one", "two", "three"]
+    assert later.story() == ["hello", "one", "two", "again", "three", "=1"]
+
+
+async def test_what_was_missed_is_not_lost_if_it_is_a_prompt_that_brings_the_agent_back(
+    world: World, loading: FakeAgent
+):
+    client = await world.opened_client()
+    await client.prompt("2", "hello")
+    loading.update("half a sent")
+    loading.die()
+    await settle()
+    replaying(loading, ("user_message_chunk", "hello"), ("agent_message_chunk", "half a sentence"))
+    await client.prompt("3", "go on")
+
+    assert len(loading.requests("session/prompt")) == 2
+    assert "ence" in client.story()
+
+
+async def test_the_last_state_of_a_replay_is_the_one_that_counts(world: World, loading: FakeAgent):
+    def state(mode: str) -> Json:
+        update = {"sessionUpdate": "current_mode_update", "currentModeId": mode}
+        params = {"sessionId": "agent-1", "update": update}
+        return {"jsonrpc": "2.0", "method": "session/update", "params": params}
+
+    client = await world.opened_client()
+    for mode in ("ask", "code"):
+        loading.say(state(mode))
+    await settle()
+    loading.die()
+    await settle()
+    send = loading.send
+
+    def tell(frame: bytes) -> None:
+        if b'"session/load"' in frame:
+            loading.say(state("ask"))
+        send(frame)
+
+    loading.send = tell  # type: ignore[method-assign] # an agent of this test
+    client.forget()
+    await client.prompt("2")
+
+    modes = [cast("Json", params["update"]).get("currentModeId") for params in client.told("session/update")]
+    assert modes == ["ask"], "it went back to it while we did not hear it"
+
+
+async def test_an_agent_that_can_neither_forgets_and_everyone_is_told(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    agent.die()
+    await settle()
+    agent.replies["session/new"] = {"sessionId": "agent-2"}
+    await client.prompt("2")
+    agent.update("from the new one", session="agent-2")
+    agent.update("from nobody")
+    await settle()
+
+    assert notices(client) == ["agent-closed", "agent-forgot"]
+    assert cast("Json", agent.requests("session/prompt")[0]["params"])["sessionId"] == "agent-2"
+    assert "from the new one" in client.story()
+    assert "from nobody" not in client.story()
+    assert (await world.scope.store.find("inst", "ses_1")).record.agent_id == "agent-2"
+
+
+async def test_a_request_brings_the_agent_back_too(world: World, resuming: FakeAgent):
+    resuming.replies["session/set_mode"] = {}
+    client = await world.opened_client()
+    resuming.die()
+    await settle()
+    await client.request("5", "session/set_mode", modeId="x")
+
+    assert client.reply("5")["result"] == {}
+
+
+async def test_all_who_need_the_agent_wait_for_one_attempt(world: World, resuming: FakeAgent):
+    client = await world.opened_client()
+    resuming.die()
+    await settle()
+    resuming.replies["session/resume"] = NOTHING_YET
+    await client.prompt("2")
+    await client.request("5", "session/set_mode", modeId="x")
+    await client.request("6", "session/set_mode", modeId="y")
+    assert resuming.requests("session/set_mode") == resuming.requests("session/prompt") == []
+    resuming.answer("session/resume", {})
+    await settle()
+
+    assert resuming.dials == 2
+    assert len(resuming.requests("session/set_mode")) == 2
+    assert len(resuming.requests("session/prompt")) == 1
+
+
+@pytest.mark.parametrize("method", ["initialize", "session/load"])
+async def test_an_agent_that_cannot_be_brought_back_fails_the_prompt_as_never_started(
+    world: World, loading: FakeAgent, method: str
+):
+    client = await world.opened_client()
+    loading.die()
+    await settle()
+    loading.replies[method] = {"code": -32000, "message": "no"}
+    await client.prompt("2", prompt_id="p-1")
+    assert code_of(client, "2") == "agent-protocol-error"
+    assert loading.closed
+    offering(loading, loadSession=True)
+    await client.prompt("3", prompt_id="p-1")
+
+    assert len(loading.requests("session/prompt")) == 1, "it never ran, so it may be repeated"
+
+
+async def test_a_prompt_that_the_agent_could_not_take_may_be_repeated(world: World, agent: FakeAgent):
+    client = await world.opened_client()
+    agent.full = True
+    await client.prompt("2", prompt_id="p-1")
+    assert code_of(client, "2") == "mailbox-full"
+    agent.full = False
+    await client.prompt("3", prompt_id="p-1")
+
+    assert len(agent.requests("session/prompt")) == 1
+
+
+# ---------------------------------------------------------------------- by itself
+
+
+async def test_an_agent_is_brought_back_by_itself_while_somebody_watches(world: World, resuming: FakeAgent):
+    world.set(reconnect=POLICY)
+    client = await world.opened_client()
+    resuming.die()
+    await asyncio.sleep(IN_TIME_S)
+
+    assert resuming.dials == 2
+    assert notices(client) == ["agent-closed", "agent-back"]
+
+
+async def test_nothing_is_tried_while_nobody_watches(world: World, resuming: FakeAgent):
+    client = await world.opened_client()
+    await client.leave()
+    resuming.die()
+    await asyncio.sleep(IN_TIME_S)
+    assert resuming.dials == 1
+    again = await world.client().attach()
+    await again.prompt("2")
+
+    assert resuming.dials == 2
+
+
+async def test_after_all_attempts_it_is_left_to_the_next_prompt(world: World, resuming: FakeAgent):
+    def refuse() -> None:
+        raise errors.AgentUnreachableError("nobody there")
+
+    world.set(reconnect=POLICY)
+    client = await world.opened_client()
+    resuming.die()
+    resuming.on_dial = refuse
+    await asyncio.sleep(IN_TIME_S)
+    assert resuming.dials == 1 + POLICY.attempts
+    assert notices(client) == ["agent-closed", "agent-lost"]
+    resuming.on_dial = lambda: None
+    await client.prompt("2")
+
+    assert len(resuming.requests("session/prompt")) == 1
+
+
+async def test_an_agent_that_nobody_needs_is_let_go_and_comes_back(world: World, resuming: FakeAgent):
+    world.settings = replace(world.settings, agent_idle_s=100.0)
+    client = await world.opened_client()
+    await asyncio.sleep(100.0 + 2 * IDLE_CHECK_S)
+    assert resuming.closed
+    assert client.messages() == [], "the client notices nothing"
+    await client.prompt("2")
+
+    assert resuming.dials == 2
+    assert len(resuming.requests("session/prompt")) == 1
+
+
+async def test_an_agent_that_cannot_come_back_is_kept(world: World, agent: FakeAgent):
+    world.settings = replace(world.settings, agent_idle_s=100.0)
+    await world.opened_client()
+    await asyncio.sleep(1000.0)
+
+    assert not agent.closed
+
+
+async def test_a_session_can_be_forked_while_its_agent_is_away(world: World, agent: FakeAgent):
+    offering(agent, loadSession=True, sessionCapabilities={"fork": {}})
+    agent.replies["session/fork"] = {"sessionId": "agent-2"}
+    await world.opened_client()
+    agent.die()
+    await settle()
+    second = await world.client("ses_2").fork("ses_1")
+
+    assert "result" in second.reply("1")

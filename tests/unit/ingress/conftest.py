@@ -1,0 +1,20 @@
+"""Tests here run on a clock that jumps, but for those that open real sockets."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from replica_world import World
+
+from actors.kernel.testing import ClockJumpLoop
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.path.name == "test_real_links.py":
+        return {"real-clock": asyncio.new_event_loop}
+    return {"jumping-clock": ClockJumpLoop}
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)

@@ -1,0 +1,69 @@
+"""The gateway's data directory: one gateway at a time, the journal, the key of its secrets."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from actors import errors
+from actors.connection.sealing import new_key
+
+LOCK: Final = "lock"
+JOURNAL: Final = "journal.db"
+KEY: Final = "seal.key"
+
+
+class DataDirectory:
+    """While entered, no other gateway can use the same directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Make it if need be, and lock it. Raises SettingsError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Closed by the end of the process, whatever that is; what we start does not inherit it.
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise errors.SettingsError(f"data_dir: {self.path} cannot be used: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise errors.SettingsError(
+                f"data_dir: {self.path} is in use by another gateway; stop it, or take another directory"
+            ) from None
+        self._lock = lock
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def journal_url(self, setting: str) -> str:
+        """The setting ``journal`` as workers take it."""
+        return {"sqlite": f"sqlite:{self.path / JOURNAL}", "memory": "memory:"}.get(setting, setting)
+
+    def seal_key(self) -> str:
+        """The key of what the journal keeps sealed; made once, readable for this user alone."""
+        path = self.path / KEY
+        if not path.exists():
+            partial = path.with_suffix(".new")
+            partial.unlink(missing_ok=True)
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(new_key())
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(path)
+        return path.read_text().strip()
