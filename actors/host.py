@@ -392,5 +392,5 @@ async def _summaries(holder: ActorRef) -> list[SessionSummary]:
 def _move(attachment: Attachment, life: str) -> None:
     """The view goes on at another worker."""
     if not attachment.gone:
-        attachment.leave()
+        attachment.give_way()
         attachment.channel.send_moved(attachment.stream, life)

@@ -86,6 +86,7 @@ class Cluster:
             max_frame_bytes=settings.max_frame_bytes,
             agent_idle_s=settings.agent_idle_s,
             question_ttl_s=settings.question_ttl_s,
+            stall_timeout_s=settings.stall_timeout_s,
             reconnect=ReconnectPolicy(
                 first_delay_s=settings.reconnect_first_delay_s,
                 max_delay_s=settings.reconnect_max_delay_s,

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     agent_idle_s: float = Field(
         900.0, gt=0, description="Time without a turn until an agent that can load its session is let go."
     )
+    stall_timeout_s: float = Field(
+        1800.0, gt=0, description="Time that an agent may be silent in a turn until it counts as stuck."
+    )
     question_ttl_s: float = Field(
         86_400.0, gt=0, description="Time until a question of an agent that nobody answers is cancelled."
     )

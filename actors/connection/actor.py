@@ -15,6 +15,7 @@ from actors.connection.attachment import Attachment
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding, views
 from actors.connection.events import Asker
+from actors.connection.health import Activity
 from actors.connection.messages import (
     AgentGone,
     AttachSession,
@@ -42,6 +43,7 @@ from actors.connection.rejoining import Rejoining
 from actors.connection.requests import ClientRequests
 from actors.connection.scope import Scope
 from actors.connection.session import Session
+from actors.connection.states import ConnectionState
 from actors.connection.store import StoredSession
 from actors.connection.table import SessionTable
 from actors.kernel.actor import Actor
@@ -74,9 +76,11 @@ class ConnectionActor(Actor):
         scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
         self._port = AgentPort(self.context.ref, settings, self._from_agent, self._agent_gone)
         self._sessions = SessionTable(scope.directory, self.context.ref)
-        self._opening = Opening(self._port, self._sessions, scope, self._from_agent, self._session_lost)
         self._rejoining = Rejoining(
             self.context, self._port, self._sessions, recall, settings.agent_start_timeout_s
+        )
+        self._opening = Opening(
+            self._port, self._sessions, scope, self._rejoining, self._from_agent, self._session_lost
         )
         self._comeback = Comeback(self.context, self._rejoining, self._sessions, settings.reconnect)
         self._prompting = Prompting(
@@ -94,7 +98,8 @@ class ConnectionActor(Actor):
             max_frame_bytes=settings.max_frame_bytes,
         )
         self._idle_since = self._alone_since = asyncio.get_running_loop().time()
-        self.context.after(IDLE_CHECK_S, CheckIdle())
+        self._check_every_s = min(IDLE_CHECK_S, settings.stall_timeout_s / 2)
+        self.context.after(self._check_every_s, CheckIdle())
         if self._stored is not None:
             self._take_up(self._stored)
 
@@ -131,7 +136,8 @@ class ConnectionActor(Actor):
             case RequestOverdue():
                 self._requests.overdue(message)
             case CancelOverdue():
-                self._prompting.cancel_overdue(message)
+                if self._prompting.cancel_overdue(message):
+                    self.context.run(self._port.close(), name="end a stuck agent")
             case TellAgent():
                 self._deciding.tell_agent(message)
             case Pressed(pressed):
@@ -149,7 +155,7 @@ class ConnectionActor(Actor):
             case DecideQuestion(session_id):
                 self._deciding.decide(self._session(session_id), message)
             case DescribeSessions():
-                return [session.summary() for session in self._sessions]
+                return [session.summary(self._port.describe()) for session in self._sessions]
             case _:
                 raise errors.InternalError(f"a connection actor takes no {type(message).__name__}")
         return None
@@ -160,7 +166,9 @@ class ConnectionActor(Actor):
         What runs is interrupted. The clients are told once all that happened is committed.
         """
         error = self._ending or errors.GatewayStoppingError("the worker is stopping")
-        if reason is StopReason.FAILED:
+        if self._scope.lease.is_lost:
+            error = errors.SessionMovedError("the workspace is held by another worker now")
+        elif reason is StopReason.FAILED:
             error = errors.SessionMovedError("the session's actor failed and is started again")
         sessions = list(self._sessions)
         for session in sessions:
@@ -330,7 +338,32 @@ class ConnectionActor(Actor):
         idle = now - self._idle_since >= self._scope.settings.agent_idle_s
         if idle and self._port.is_connected and self._can_come_back():
             self.context.run(self._port.close(), name="let the agent go")
-        self.context.after(IDLE_CHECK_S, CheckIdle())
+        self._look_after()
+        self.context.after(self._check_every_s, CheckIdle())
+
+    def _look_after(self) -> None:
+        """Say how the link fares, and get an agent out of a turn that it is stuck in."""
+        if self._port.judge():
+            slow = self._port.state is ConnectionState.DEGRADED
+            toast = (
+                "The agent answers slowly or not at all." if slow else "The agent answers as it should again."
+            )
+            self._notice(
+                "agent-degraded" if slow else "agent-recovered", "warning" if slow else "info", toast
+            )
+        now = asyncio.get_running_loop().time()
+        for session in self._sessions:
+            turn, asked = session.turns.running, len(session.questions) > 0
+            runs = turn is not None and turn.call is not None
+            activity = self._port.progress.judged(now, turn_runs=runs, person_asked=asked)
+            if activity is Activity.WEDGED and turn is not None and not turn.cancel_asked:
+                toast = "The agent has said nothing for long and is stopped. Prompt it again."
+                session.notice("agent-wedged", "error", toast)
+                self._prompting.unstick(session)
+
+    def _notice(self, kind: str, severity: str, toast: str) -> None:
+        for session in self._sessions:
+            session.notice(kind, severity, toast)
 
     def _can_come_back(self) -> bool:
         return self._port.offers("loadSession") or self._port.offers("sessionCapabilities", "resume")

@@ -19,7 +19,7 @@ def attach(session: Session, message: AttachSession, sealer: Sealer) -> None:
     that comes again where what it has not seen is gone.
     """
     attachment, head, kept = message.attachment, session.history.last_seq, session.first_kept
-    after = {AttachMode.LOAD: kept - 1, AttachMode.RESUME: head}.get(message.mode, message.after_seq)
+    after = {AttachMode.LOAD: 0, AttachMode.RESUME: head}.get(message.mode, message.after_seq)
     if not 0 <= after <= head:
         raise errors.InvalidParamsError(f"afterSeq: expected 0 to {head}, the newest event; got {after}")
     if message.again and after + 1 < kept:

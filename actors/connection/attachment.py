@@ -192,7 +192,8 @@ class Attachment:
     def _is_shown(self, event: Event) -> bool:
         kind = event.kind
         if kind is EventKind.PROMPT:
-            return event.concerns != self.client
+            # Who loads the conversation is shown what it said itself, too.
+            return event.concerns != self.client or event.seq < self._asked_from
         # What was asked and told before this view began is over, or is asked again.
         if event.seq < self._asked_from:
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from actors.connection.reconnecting import Attempts, ReconnectPolicy
 from actors.connection.rejoining import Rejoining
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
+
+PROVEN_S = 60.0
 
 
 class Comeback:
@@ -33,9 +36,13 @@ class Comeback:
         self._sessions = sessions
         self._attempts = Attempts(policy)
         self._waiting = False
+        self._back_at = float("-inf")
 
     def begin(self) -> None:
-        """The agent is gone."""
+        """The agent is gone. One that held for a minute gets all its attempts anew."""
+        now = asyncio.get_running_loop().time()
+        if now - self._back_at > PROVEN_S:
+            self._attempts.succeeded()
         if not self._waiting:
             self._next()
 
@@ -60,7 +67,7 @@ class Comeback:
         except errors.LumiLinkError:
             self._next()
             return
-        self._attempts.succeeded()
+        self._back_at = asyncio.get_running_loop().time()
         self._notice("agent-back", "info", "The agent is back, and so is the session.")
 
     def _notice(self, kind: str, severity: str, toast: str) -> None:

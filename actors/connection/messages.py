@@ -32,6 +32,7 @@ class ConnectionSettings:
     max_frame_bytes: int = 16 * 1024 * 1024
     agent_idle_s: float = 900.0
     question_ttl_s: float = 86_400.0
+    stall_timeout_s: float = 1800.0
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
     agent_environment: tuple[str, ...] = ("*",)
 
@@ -137,9 +138,13 @@ class RequestOverdue:
 
 @dataclass(frozen=True, slots=True)
 class CancelOverdue:
-    """The time is over that agents get to end the turn of a cancelled prompt, whose request ``call`` is."""
+    """The time is over that agents get to end the turn of a cancelled prompt, whose request ``call`` is.
+
+    ``stuck``: nobody cancelled it but we, since nothing came of it.
+    """
 
     call: int
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class DescribeSessions:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """What ``session/list`` and the topology tell about a session."""
+    """What ``session/list`` and the topology tell about a session, and of its link to an agent."""
 
     session_id: str
     installation: str
@@ -211,6 +216,7 @@ class SessionSummary:
     attachments: int
     turn: str
     loaded: bool = True
+    connection: dict[str, object] | None = None
 
 
 class Readable:

@@ -15,6 +15,7 @@ from actors.connection.attachment import Attachment
 from actors.connection.messages import ForkSession, OpenSession
 from actors.connection.port import AgentPort
 from actors.connection.record import SessionRecord, now_iso
+from actors.connection.rejoining import Rejoining
 from actors.connection.scope import Scope
 from actors.connection.session import Session
 from actors.connection.store import OnLost
@@ -49,12 +50,14 @@ class Opening:
         port: AgentPort,
         table: SessionTable,
         scope: Scope,
+        rejoining: Rejoining,
         show: Callable[[Envelope], None],
         lost: OnLost,
     ) -> None:
         self._port = port
         self._table = table
         self._scope = scope
+        self._rejoining = rejoining
         self._show = show
         self._on_lost = lost
         self._under_way = 0
@@ -124,6 +127,7 @@ class Opening:
         source = self._table.get(request.session_id)
         if source is None:
             raise errors.SessionNotFoundError(f"no session {request.session_id}")
+        await self._rejoining.ensure()
         if not self._port.offers("sessionCapabilities", "fork"):
             raise errors.AgentCapabilityError("this agent cannot fork sessions")
         frame = rewrite.with_session(request.request.frame, source.session_id, source.agent_id)

@@ -15,6 +15,7 @@ from actors.agents.link import AgentLink, DialOptions
 from actors.connection import states
 from actors.connection.agreement import initialize_params, read_agreement
 from actors.connection.calls import AgentCalls, OnOutcome
+from actors.connection.health import ConnectionHealth, Progress, Verdict
 from actors.connection.inbox import AgentInbox
 from actors.connection.messages import AgentGone, ConnectionSettings
 from actors.connection.states import ConnectionState
@@ -56,6 +57,8 @@ class AgentPort:
         self._calls = AgentCalls()
         self._inbox = AgentInbox(owner, settings.target.label)
         self._link: AgentLink | None = None
+        self.health = ConnectionHealth()
+        self.progress = Progress(settings.stall_timeout_s)
         self._faults = 0
         self._pressed = False
 
@@ -127,6 +130,7 @@ class AgentPort:
         if self._link is None or self.state not in _TALKING:
             raise errors.AgentClosedError(f"{self._settings.target.label} is gone")
         self._link.send(frame)
+        self.progress.note(_now())
 
     def forward(self, request: Envelope, session: tuple[str, str] | None, on_outcome: OnOutcome) -> int:
         """Send a client's request under an id of ours, which is returned.
@@ -138,11 +142,15 @@ class AgentPort:
             frame = rewrite.with_id(request, number)
             return frame if session is None else rewrite.with_session(frame, *session)
 
-        return self._start_call(build, on_outcome)
+        # A turn takes as long as its work does, which says nothing of the link.
+        timed = on_outcome if request.method == "session/prompt" else self._timed(on_outcome)
+        return self._start_call(build, timed)
 
     def request(self, method: str, params: object, on_outcome: OnOutcome) -> int:
         """Send a request of our own; as ``forward``."""
-        return self._start_call(lambda number: compose.request(number, method, params), on_outcome)
+        return self._start_call(
+            lambda number: compose.request(number, method, params), self._timed(on_outcome)
+        )
 
     async def call(self, method: str, params: object, deadline_s: float) -> Envelope:
         """A request of our own, awaited: the agent's answer, be it a result or an error of its own.
@@ -185,6 +193,17 @@ class AgentPort:
         """End a request from our side; false if it was answered already."""
         return self._calls.settle(number, error)
 
+    def _timed(self, on_outcome: OnOutcome) -> OnOutcome:
+        """``on_outcome``, and a note of how long the agent took and whether it answered at all."""
+        began = _now()
+
+        def told(outcome: Envelope | errors.LumiLinkError) -> None:
+            now = _now()
+            self.health.note_answer(now - began, not isinstance(outcome, errors.LumiLinkError), now)
+            on_outcome(outcome)
+
+        return told
+
     def _start_call(self, build: Callable[[int], bytes], on_outcome: OnOutcome) -> int:
         try:
             number = self._calls.start(on_outcome)
@@ -206,6 +225,8 @@ class AgentPort:
 
     def read(self) -> None:
         """Handle what the agent sent, at most 64 messages at once."""
+        now = _now()
+        self.progress.note(now)
         for _ in range(READ_AT_ONCE):
             frame = self._inbox.take()
             if frame is None:
@@ -213,6 +234,7 @@ class AgentPort:
             if isinstance(frame, AgentGone):
                 self._gone(frame)
                 return
+            self.health.note_message(now)
             self._handle(frame)
         self._inbox.tell_again()
 
@@ -250,6 +272,30 @@ class AgentPort:
         self._calls.fail_all(errors.AgentClosedError(reason))
         self._on_gone(gone)
 
+    def judge(self) -> bool:
+        """Take the state from how the link fares; true if it is another one now."""
+        if self.state not in _USABLE:
+            return False
+        verdict = self.health.judged(_now())
+        then = ConnectionState.DEGRADED if verdict is Verdict.DEGRADED else ConnectionState.CONNECTED
+        changed = then is not self.state
+        if changed:
+            self.state = states.check(self.state, then)
+        return changed
+
+    def describe(self) -> dict[str, object]:
+        """The link's state and figures, as lists show them; times in milliseconds."""
+        found = self.health.snapshot(_now())
+        p95 = None if found.latency_p95_s is None else round(found.latency_p95_s * 1000, 1)
+        heard = None if found.last_heard is None else round((_now() - found.last_heard) * 1000)
+        return {
+            "state": self.state.value,
+            "silentForMs": heard,
+            "latencyP95Ms": p95,
+            "throughputPerMin": found.throughput_per_min,
+            "successRate": round(found.success_rate, 4),
+        }
+
     def _fail(self) -> None:
         if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
             self.state = states.check(self.state, ConnectionState.ERROR)
@@ -257,6 +303,10 @@ class AgentPort:
     def offers(self, *path: str) -> bool:
         """Whether the agent's capabilities hold an object or true at ``path``."""
         return has_capability(self.profile, ".".join(("agentCapabilities", *path)))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _is_answer(frame: bytes) -> bool:

@@ -101,9 +101,24 @@ class Prompting:
             self._finish(session, turn, CANCELLED)
         return turn is not None
 
-    def cancel_overdue(self, message: CancelOverdue) -> None:
-        """The agent had its time: unless it ended the turn, the turn is ended without it."""
-        self._port.settle(message.call, errors.RequestCancelledError("the agent did not end the turn"))
+    def cancel_overdue(self, message: CancelOverdue) -> bool:
+        """The agent had its time: unless it ended the turn, the turn is ended without it.
+
+        True if an agent that is stuck has to go.
+        """
+        error: errors.LumiLinkError = errors.RequestCancelledError("the agent did not end the turn")
+        if message.stuck:
+            error = errors.AgentClosedError("the agent was stuck in the turn and did not end it")
+        return self._port.settle(message.call, error) and message.stuck
+
+    def unstick(self, session: Session) -> None:
+        """The agent is stuck in its turn: cancel it, and if that does not help, end it without the agent."""
+        turn = session.turns.running
+        if turn is None or turn.call is None or turn.cancel_asked:
+            return
+        turn.cancel_asked = True
+        self._context.after(self._cancel_grace_s, CancelOverdue(turn.call, stuck=True))
+        self._port.send(compose.notification("session/cancel", {"sessionId": session.agent_id}))
 
     def end(self, session: Session) -> None:
         """The session is closed: what runs and what waits is over."""
@@ -143,6 +158,23 @@ class Prompting:
     # ------------------------------------------------------------------ a turn
 
     def _start(self, session: Session, turn: Turn) -> None:
+        """The turn has come. An agent that is away is brought back first, and says what we have missed."""
+        if self._port.is_connected and not self._rejoining.is_under_way:
+            self._begin(session, turn)
+        else:
+            self._context.run(self._start_when_there(session, turn), name="wake the agent")
+
+    async def _start_when_there(self, session: Session, turn: Turn) -> None:
+        try:
+            await self._rejoining.ensure()
+        except errors.LumiLinkError as error:
+            if turn.outcome is None:
+                self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
+            return
+        if turn.outcome is None:
+            self._begin(session, turn)
+
+    def _begin(self, session: Session, turn: Turn) -> None:
         """The prompt enters the conversation now, not while the turn before it was still running."""
         assert turn.prompt is not None
         blocks = params_of(turn.prompt, PromptParams).prompt
@@ -152,25 +184,20 @@ class Prompting:
         """The journal has the prompt: now the agent gets it."""
         if turn.outcome is not None:
             return
-        if not self._port.is_connected or self._rejoining.is_under_way:
-            self._context.run(self._send_when_there(session, turn), name="wake the agent")
-            return
         assert turn.prompt is not None
 
         def told(outcome: Envelope | errors.LumiLinkError) -> None:
-            if turn.outcome is None:
+            if turn.outcome is not None:
+                return
+            if turn.call is None and isinstance(outcome, errors.LumiLinkError):
+                # It never left us.
+                self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, outcome))
+            else:
                 self._finish(session, turn, _outcome(session, outcome))
 
-        turn.call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
-
-    async def _send_when_there(self, session: Session, turn: Turn) -> None:
-        try:
-            await self._rejoining.ensure()
-        except errors.LumiLinkError as error:
-            if turn.outcome is None:
-                self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
-            return
-        self._send(session, turn)
+        call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
+        if turn.outcome is None:
+            turn.call = call
 
     def _finish(self, session: Session, turn: Turn, outcome: Outcome) -> None:
         following = session.turns.finish(turn, outcome)

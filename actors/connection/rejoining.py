@@ -56,10 +56,14 @@ class Rejoining:
     async def _attempt(self) -> errors.LumiLinkError | None:
         try:
             await self._rejoin()
-        except errors.LumiLinkError as error:
-            log.warning("the agent could not be brought back: %s", error)
-            return error
-        return None
+        except TimeoutError:
+            error: errors.LumiLinkError = errors.JournalUnavailableError("the journal takes nothing now")
+        except errors.LumiLinkError as failure:
+            error = failure
+        else:
+            return None
+        log.warning("the agent could not be brought back: %s", error)
+        return error
 
     async def _rejoin(self) -> None:
         sessions = list(self._sessions)
@@ -81,11 +85,7 @@ class Rejoining:
         if self._port.offers("sessionCapabilities", "resume") and not (session.cut_off and loads):
             await self._call("session/resume", {"sessionId": session.agent_id, **params})
         elif loads:
-            session.replay = ReplayFilter(await self._recall.conversation(session))
-            try:
-                await self._call("session/load", {"sessionId": session.agent_id, **params})
-            finally:
-                session.replay = None
+            await self._load(session, {"sessionId": session.agent_id, **params})
         else:
             answer = await self._port.call("session/new", params, self._timeout_s)
             self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
@@ -93,6 +93,23 @@ class Rejoining:
             session.notice("agent-forgot", "warning", toast)
         session.cut_off = False
         session.stream.save()
+
+    async def _load(self, session: Session, params: dict[str, object]) -> None:
+        """``session/load``. The agent replays the conversation: only what never reached us is new."""
+        async with asyncio.timeout(self._timeout_s):
+            await session.stream.settled()
+        known = await self._recall.conversation(session)
+        # A long conversation takes a while to be read.
+        replay = session.replay = await asyncio.to_thread(ReplayFilter, known)
+        try:
+            await self._call("session/load", params)
+        finally:
+            session.replay = None
+        for frame in replay.returned_states():
+            session.show_update(frame)
+        if replay.diverged:
+            toast = "The agent remembers the conversation otherwise than it was shown here."
+            session.notice("agent-diverged", "warning", toast)
 
     async def _call(self, method: str, params: dict[str, object]) -> None:
         answer = await self._port.call(method, params, self._timeout_s)

@@ -235,7 +235,8 @@ class Session:
     def ask_again(self, attachment: Attachment, up_to: int) -> None:
         """Put every open question of before event ``up_to`` to a client that has just attached."""
         for question in self.questions.open():
-            if question.is_shared and question.seq <= up_to:
+            asked = question.is_shared or question.asked == attachment.client
+            if asked and question.seq <= up_to:
                 attachment.say(b"", question.message, self.history.last_seq)
         self._hand_over()
 
@@ -256,8 +257,8 @@ class Session:
         for attachment in attachments.values():
             attachment.end(error)
 
-    def summary(self) -> SessionSummary:
-        """What lists and the topology show."""
+    def summary(self, connection: dict[str, object]) -> SessionSummary:
+        """What lists and the topology show, and of its link to the agent."""
         turn = "idle" if self.turns.running is None else "waiting" if len(self.questions) else "running"
         return SessionSummary(
             self.session_id,
@@ -268,6 +269,7 @@ class Session:
             self.updated_at,
             len(self.attachments),
             turn,
+            connection=connection,
         )
 
     # ------------------------------------------------------------------ within
@@ -293,7 +295,7 @@ class Session:
         if running is not None and running.number:
             first = running.askers[-1]
             open_turn = OpenTurn(running.number, running.prompt_id, first.client, first.request_id)
-        ended = self.turns.ended()[-record.REMEMBERED :]
+        ended = [one for turn in self.turns.ended() for one in _ended(turn)][-record.REMEMBERED :]
         return record.encode(
             SessionRecord(
                 self.installation,
@@ -310,7 +312,7 @@ class Session:
                 self.turns.count,
                 self.questions.count,
                 open_turn,
-                tuple(_ended(turn) for turn in ended),
+                tuple(ended),
                 tuple(OpenQuestion(one.question_id, one.method, one.asked) for one in self.questions.open()),
             )
         )
@@ -332,5 +334,6 @@ class Session:
                 driver.say(b"", question.message, self.history.last_seq)
 
 
-def _ended(turn: Turn) -> EndedTurn:
-    return EndedTurn(turn.prompt_id, turn.first.client, turn.first.request_id, turn.ended_seq)
+def _ended(turn: Turn) -> list[EndedTurn]:
+    seq = turn.ended_seq
+    return [EndedTurn(turn.prompt_id, asker.client, asker.request_id, seq) for asker in turn.askers]

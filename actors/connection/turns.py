@@ -120,10 +120,11 @@ class Turns:
         turn = self._by_prompt_id.get(prompt_id) if prompt_id is not None else None
         if turn is not None and not turn.is_over:
             turn.askers.append(asker)
+            self._by_asker[asker] = turn
         return turn
 
     def asked_by(self, asker: Asker) -> Turn | None:
-        """The turn that began with this very request; None if it never came, or is forgotten."""
+        """The turn that answers this very request; None if it never came, or is forgotten."""
         return self._by_asker.get(asker)
 
     def add(self, turn: Turn) -> int:
@@ -173,7 +174,7 @@ class Turns:
 
     def ended(self) -> list[Turn]:
         """The remembered turns that are over, oldest first."""
-        return [turn for turn in self._by_asker.values() if turn.ended_seq]
+        return [turn for turn in dict.fromkeys(self._by_asker.values()) if turn.ended_seq]
 
     def remember(self, turn: Turn) -> None:
         """Keep a turn, so that it is found by its prompt's id and by its request."""
@@ -189,7 +190,8 @@ class Turns:
                 self._forget(oldest)
 
     def _forget(self, turn: Turn) -> None:
-        if self._by_asker.get(turn.first) is turn:
-            del self._by_asker[turn.first]
+        for asker in turn.askers:
+            if self._by_asker.get(asker) is turn:
+                del self._by_asker[asker]
         if turn.prompt_id is not None and self._by_prompt_id.get(turn.prompt_id) is turn:
             del self._by_prompt_id[turn.prompt_id]

@@ -32,6 +32,7 @@ class Lease:
     placement: Placement
     on_lost: Callable[[], None]
     refused: Callable[[], None] = lambda: None
+    is_lost: bool = False
 
     @property
     def workspace(self) -> str:
@@ -92,6 +93,7 @@ class Leases:
     def _lost(self, lease: Lease) -> None:
         if self._held.get(lease.workspace) is lease:
             del self._held[lease.workspace]
+            lease.is_lost = True
             log.warning("workspace %s was taken over by another worker", lease.workspace)
             lease.on_lost()
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.errors import LumiLinkError
+from loadtests.chaos.kills import USUAL, Victim
 from loadtests.chaos.results import ChaosResult, rows, section, write_section
 from loadtests.chaos.run import Plan, run_chaos
 from loadtests.machine import describe_machine
@@ -38,14 +39,29 @@ _DEFAULT: Final = Plan()
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep journal, records, logs here."
 )
+@click.option(
+    "--victim",
+    "victims",
+    multiple=True,
+    type=click.Choice([*map(str, Victim)]),
+    help="Kill only these; repeatable.",
+)
 @click.option("--page/--no-page", default=False, help=f"Write the result into {_PAGE}.")
 def main(
-    sessions: int, kills: int, seed: int, duration: float, quiet: float, keep: Path | None, page: bool
+    sessions: int,
+    kills: int,
+    seed: int,
+    duration: float,
+    quiet: float,
+    keep: Path | None,
+    victims: tuple[str, ...],
+    page: bool,
 ) -> None:
     """Kill processes of a gateway under load, and check that nothing was lost; exit code 1 if it was."""
     # The runner knows how to end in order on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    plan = Plan(sessions, kills, seed, duration, quiet)
+    weights = {victim: USUAL[victim] for victim in map(Victim, victims or USUAL)}
+    plan = Plan(sessions, kills, seed, duration, quiet, weights=weights)
     folder = keep or Path(tempfile.mkdtemp(prefix="lumilink-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:

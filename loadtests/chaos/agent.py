@@ -72,7 +72,7 @@ class _Turn:
     task: asyncio.Task[None]
 
 
-class _Home:
+class Home:
     """Where the sessions are served now: a session that is loaded elsewhere is taken from its connection."""
 
     def __init__(self, memory: Memory) -> None:
@@ -90,7 +90,7 @@ class _Home:
 class AgentConnection(WSListener):
     """One WebSocket connection and the turns on it."""
 
-    def __init__(self, home: _Home) -> None:
+    def __init__(self, home: Home) -> None:
         self._home = home
         self._memory = home.memory
         self._transport: WSTransport | None = None
@@ -107,6 +107,11 @@ class AgentConnection(WSListener):
         self._transport = None
         for session_id in list(self._turns):
             self.end_turn(session_id)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is said may arrive."""
+        return self._transport is not None
 
     def end_turn(self, session_id: str) -> _Turn | None:
         """Say nothing more in a session, nor that its turn is over; returns the turn if there was one."""
@@ -235,7 +240,7 @@ class AgentConnection(WSListener):
 
 async def serve(port: int, record: Path) -> None:
     """Serve agents until cancelled; prints a ``ready`` line with the address."""
-    home = _Home(Memory(record))
+    home = Home(Memory(record))
 
     def connect(_: WSUpgradeRequest) -> AgentConnection:
         return AgentConnection(home)

@@ -89,6 +89,7 @@ class Client:
     _away: asyncio.Event = field(default_factory=asyncio.Event)
     _owed: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _hung_up: bool = False
     _hit: Hit | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -146,8 +147,9 @@ class Client:
             self._socket.send(msgspec.json.encode(message))
 
     def hang_up(self) -> None:
-        """Close the socket, without a word."""
+        """Close the socket without a word. Nobody is to blame for that."""
         if self._socket is not None:
+            self._hung_up = True
             self._socket.close()
 
     # ------------------------------------------------------------------ connecting
@@ -242,7 +244,9 @@ class Client:
         if self._socket is socket:
             self._socket = None
             self._write("detached")
-            self._is_hit()
+            if not self._hung_up:
+                self._is_hit()
+            self._hung_up = False
             self._here.clear()
             self._away.set()
 
@@ -257,12 +261,15 @@ class Client:
             self._goes_on()
 
     def _is_hit(self) -> None:
-        self._hit = self._hit or self.log.recoveries.blame()
+        if self._hit is None:
+            self._hit = self.log.recoveries.blame()
+            self._write("hit")
 
     def _goes_on(self) -> None:
         if self._hit is not None:
             self.log.recoveries.recovered(self._hit)
             self._hit = None
+            self._write("went-on")
 
     def _write(self, event: str, **members: Any) -> None:
         self.log.write(ClientLine(event, self.name, self.session_id, **members))

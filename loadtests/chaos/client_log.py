@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,10 +33,15 @@ class ClientLog:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Complete the record. Once is enough."""
         self._file.close()
 
     def write(self, line: ClientLine) -> None:
-        """Add a line to the record."""
+        """Add a line to the record, with the time."""
+        line.at = time.time_ns() // 1_000_000
         self._file.write(msgspec.json.encode(line) + b"\n")
 
 

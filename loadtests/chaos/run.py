@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from actors.errors import LumiLinkError
 from loadtests.chaos.client_log import ClientLog
 from loadtests.chaos.conversation import Pace
 from loadtests.chaos.crowd import Crowd, Place
 from loadtests.chaos.gateway import Processes
+from loadtests.chaos.killer import Killer
 from loadtests.chaos.kills import USUAL, Kill, Weights, plan_kills
 from loadtests.chaos.recovery import Recoveries
 from loadtests.chaos.results import ChaosResult
@@ -24,8 +21,6 @@ from loadtests.limits import ensure_open_files
 from topology.verify import JOURNAL_FILE, Evidence, verify_files
 
 _ARRIVE_WITHIN_S: Final = 240.0
-_FIND_WITHIN_S: Final = 20.0
-_FIND_EVERY_S: Final = 0.25
 _SPARE_FILES: Final = 500
 
 
@@ -43,7 +38,7 @@ class Plan:
     duration_s: float = 600.0
     quiet_s: float = 180.0
     pace: Pace = field(default_factory=Pace)
-    weights: Weights = USUAL
+    weights: Weights = field(default_factory=lambda: USUAL)
 
     def planned(self) -> list[Kill]:
         """The kills."""
@@ -92,33 +87,12 @@ async def _work(plan: Plan, crowd: Crowd, processes: Processes, recoveries: Reco
     try:
         await crowd.arrive(_ARRIVE_WITHIN_S)
         try:
-            await _kill_all(plan.planned(), processes, recoveries)
+            kills = plan.planned()
+            await Killer(processes, recoveries).kill_all(kills)
+            await asyncio.sleep(plan.duration_s - sum(kill.after_s for kill in kills))
         except LumiLinkError as error:
             failures.append(f"{type(error).__name__}: {error}")
         await crowd.finish(plan.quiet_s)
     finally:
         await crowd.send_away()
     return failures
-
-
-async def _kill_all(kills: Sequence[Kill], processes: Processes, recoveries: Recoveries) -> None:
-    """Kill one after the other; what of its kind does not come back within 20 s is passed over."""
-    for kill in kills:
-        await asyncio.sleep(kill.after_s)
-        victims = await _find(kill, processes)
-        if victims:
-            recoveries.killed(kill.victim)
-            for process in victims:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            await asyncio.to_thread(processes.restore, kill.victim)
-
-
-async def _find(kill: Kill, processes: Processes) -> list[psutil.Process]:
-    deadline = time.monotonic() + _FIND_WITHIN_S
-    while time.monotonic() < deadline:
-        victims = await asyncio.to_thread(processes.find, kill.victim, kill.which)
-        if victims:
-            return victims
-        await asyncio.sleep(_FIND_EVERY_S)
-    return []

@@ -92,6 +92,7 @@ class Agent:
         elif method == "session/new":
             self.new_session(message["id"])
         elif method == "session/resume":
+            self.cancelled[params["sessionId"]] = threading.Event()
             self.send(id=message["id"], result={})
         elif method == "session/prompt":
             turn = Turn(self, message["id"], params["sessionId"])

@@ -13,7 +13,8 @@ the program that looks on; it may come back on many connections::
 ``attached`` begins a view after the cursor ``after``, on the connection whose ``Acp-Connection-Id`` is
 ``connection``; ``reset`` says that what came before ``first`` is gone. ``received`` is a ``session/update``;
 ``crc`` is the CRC-32 of the whole message, 0 where it was not taken. ``request`` is the id of the request, a
-new one for each in a client's life. ``answer`` holds the ``result`` or the ``error``.
+new one for each in a client's life. ``answer`` holds the ``result`` or the ``error``. A line may say when it
+was written (``at``, epoch milliseconds), for whoever reads it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class ClientLine(Struct, rename="camel", omit_defaults=True):
     prompt_id: str = ""
     request: str = ""
     answer: dict[str, object] | None = None
+    at: int = 0
 
 
 _decoder: Final = msgspec.json.Decoder(ClientLine)

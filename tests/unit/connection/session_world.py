@@ -177,9 +177,7 @@ class Client:
         request = parse(self._request(id_text, "session/new", {"cwd": cwd, "mcpServers": servers}))
         initialize = b'{"protocolVersion":1,"clientCapabilities":{"fs":{"readTextFile":true}}}'
         self.world.connection.tell(
-            OpenSession(
-                self.session_id, self.attachment, request, initialize, cwd, surroundings_of(request)
-            )
+            OpenSession(self.session_id, self.attachment, request, initialize, cwd, surroundings_of(request))
         )
         await settle()
         return self

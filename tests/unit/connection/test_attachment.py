@@ -12,7 +12,7 @@ from session_world import FakeChannel
 from actors import errors
 from actors.connection import attachment as attachment_module
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_BYTES, WINDOW_FRAMES, Attachment
-from actors.connection.events import Event, EventKind
+from actors.connection.events import NOBODY, Event, EventKind, all_but
 from actors.connection.history import History
 from actors.link.channel import Channel
 
@@ -109,18 +109,22 @@ def test_a_question_is_asked_of_whom_it_concerns():
     publish(history, view, b"for all", EventKind.QUESTION)
     publish(history, view, b"for me", EventKind.QUESTION, ME)
     publish(history, view, b"for another", EventKind.QUESTION, ANOTHER)
+    publish(history, view, b"for nobody", EventKind.QUESTION, NOBODY)
 
     assert shown(view) == [b"for all", b"for me"]
 
 
-def test_a_decision_is_not_told_to_who_made_it():
+def test_a_decision_is_told_to_those_who_were_asked_and_did_not_make_it():
     history, view = History(1000), viewer()
     begin(view, history)
-    publish(history, view, b"mine", EventKind.DECISION, ME)
-    publish(history, view, b"of another", EventKind.DECISION, ANOTHER)
-    publish(history, view, b"of nobody", EventKind.DECISION)
+    publish(history, view, b"I made it", EventKind.DECISION, all_but(ME))
+    publish(history, view, b"another made it", EventKind.DECISION, all_but(ANOTHER))
+    publish(history, view, b"another was asked", EventKind.DECISION, ANOTHER)
+    publish(history, view, b"I was asked", EventKind.DECISION, ME)
+    publish(history, view, b"all were asked", EventKind.DECISION)
+    publish(history, view, b"no news for anyone", EventKind.DECISION, NOBODY)
 
-    assert shown(view) == [b"of another", b"of nobody"]
+    assert shown(view) == [b"another made it", b"I was asked", b"all were asked"]
 
 
 def test_notices_are_shown_and_what_only_the_journal_needs_is_not():
@@ -327,8 +331,10 @@ class OneClient(RuleBasedStateMachine):
                 (EventKind.PROMPT, ANOTHER, True),
                 (EventKind.QUESTION, "", True),
                 (EventKind.QUESTION, ANOTHER, False),
-                (EventKind.DECISION, ME, False),
-                (EventKind.DECISION, ANOTHER, True),
+                (EventKind.QUESTION, NOBODY, False),
+                (EventKind.DECISION, all_but(ME), False),
+                (EventKind.DECISION, all_but(ANOTHER), True),
+                (EventKind.DECISION, NOBODY, False),
                 (EventKind.TURN_ENDED, ME, False),
                 (EventKind.NOTICE, "", True),
             ]

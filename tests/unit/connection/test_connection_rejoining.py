@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 from session_world import NOTHING_YET, Client, FakeAgent, Json, World, settle
+from slow_journal import SlowJournal
 
 from actors import errors
 from actors.connection.actor import IDLE_CHECK_S
@@ -126,6 +127,25 @@ async def test_what_was_missed_is_not_lost_if_it_is_a_prompt_that_brings_the_age
 
     assert len(loading.requests("session/prompt")) == 2
     assert "ence" in client.story()
+
+
+async def test_what_is_not_committed_yet_is_known_when_the_agent_replays_it(
+    agent: FakeAgent, loading: FakeAgent
+):
+    journal = SlowJournal()
+    world = World(loading, journal)
+    client = await world.opened_client()
+    journal.hold()
+    loading.update("one")
+    loading.die()
+    await settle()
+    replaying(loading, ("agent_message_chunk", "one"))
+    await asyncio.sleep(IN_TIME_S)
+    journal.let_go()
+    await asyncio.sleep(IN_TIME_S)
+
+    assert [word for word in client.story() if word[0] != "_"] == ["one"]
+    await world.end()
 
 
 async def test_the_last_state_of_a_replay_is_the_one_that_counts(world: World, loading: FakeAgent):

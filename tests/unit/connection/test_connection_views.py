@@ -50,6 +50,18 @@ async def test_load_replays_the_conversation_and_then_answers(world: World, agen
     assert len(agent.heard) == heard, "the agent is not bothered"
 
 
+async def test_a_client_that_loads_its_session_anew_is_shown_what_it_said_itself(
+    world: World, agent: FakeAgent
+):
+    one = await conversation(world, agent)
+    anew = await world.client(again=one).attach()
+    await anew.prompt("3", "something new")
+    agent.update("three")
+    await settle()
+
+    assert anew.story() == ["hello", "one", "two", "=1", "three"]
+
+
 async def test_resume_replays_nothing(world: World, agent: FakeAgent):
     await conversation(world, agent)
     two = await world.client().attach(AttachMode.RESUME)
@@ -145,9 +157,7 @@ async def test_a_client_that_is_slow_holds_up_nobody(world: World, agent: FakeAg
     assert slow.story() == [str(number) for number in range(total)]
 
 
-async def test_a_client_that_does_not_read_costs_no_memory_and_loses_nothing(
-    world: World, agent: FakeAgent
-):
+async def test_a_client_that_does_not_read_costs_no_memory_and_loses_nothing(world: World, agent: FakeAgent):
     world.history_bytes = 2000
     stalled = await world.opened_client()
     quick = await world.client().attach()
@@ -320,7 +330,9 @@ async def test_a_client_that_lags_gets_the_answer_to_its_close(world: World, age
     assert client.story() == ["=2"]
 
 
-async def test_a_session_that_nobody_comes_back_to_is_unloaded_and_stays_in_the_journal(world: World, agent: FakeAgent):
+async def test_a_session_that_nobody_comes_back_to_is_unloaded_and_stays_in_the_journal(
+    world: World, agent: FakeAgent
+):
     world.set(detached_ttl_s=900.0)
     client = await world.opened_client()
     await client.leave()

@@ -37,9 +37,7 @@ def code_of(client: Client, id_text: str) -> object:
     return error["data"]["code"]
 
 
-async def test_nothing_is_shown_before_it_is_committed(
-    world: World, agent: FakeAgent, journal: SlowJournal
-):
+async def test_nothing_is_shown_before_it_is_committed(world: World, agent: FakeAgent, journal: SlowJournal):
     one = await world.opened_client()
     two = await world.client().attach()
     two.forget()

@@ -153,7 +153,9 @@ async def test_turns_and_questions_are_numbered_on(world: World, agent: FakeAgen
     next_life.agent.ask("7", PERMISSION)
     await settle()
 
-    turns = [json.loads(e.payload.partition(b"\n")[2])["turn"] for e in await there.entries() if "turn" in e.kind]
+    turns = [
+        json.loads(e.payload.partition(b"\n")[2])["turn"] for e in await there.entries() if "turn" in e.kind
+    ]
     assert turns == [1, 1, 2]
     assert two.questions()[0]["id"] != one.questions()[0]["id"]
 
@@ -228,7 +230,9 @@ async def test_what_was_closed_is_not_taken_up(world: World, agent: FakeAgent):
         await World(agent, before=world).take_up()
 
 
-@pytest.mark.parametrize(("tenant", "session"), [("inst", "ses_9"), ("another", SESSION), ("", f"inst/{SESSION}")])
+@pytest.mark.parametrize(
+    ("tenant", "session"), [("inst", "ses_9"), ("another", SESSION), ("", f"inst/{SESSION}")]
+)
 async def test_what_is_not_there_is_not_found(world: World, agent: FakeAgent, tenant: str, session: str):
     await world.opened_client()
 

@@ -117,6 +117,12 @@ class Replica:
     async def open(
         self, stream: int, session_id: str, method: str = "session/new", *, tenant: str = "a", **more: object
     ) -> None:
+        self.begin_open(stream, session_id, method, tenant=tenant, **more)
+        await settle()
+
+    def begin_open(
+        self, stream: int, session_id: str, method: str, *, tenant: str = "a", **more: object
+    ) -> None:
         request = {
             "jsonrpc": "2.0",
             "id": 1,
@@ -134,7 +140,6 @@ class Replica:
             **more,  # type: ignore[arg-type] # what the method needs
         )
         self._host.link_open(self.channel, stream, session_id, asdict(greeting))
-        await settle()
 
     async def say(
         self, stream: int, method: str, session_id: str, id_: int | None = 2, **params: object
@@ -190,8 +195,8 @@ class Worker:
         storage = StorageSettings(gateway=gateway, seal_key=KEY)
         self.settings = WorkerSettings(worker_id, "127.0.0.1", "s3cret", CAPACITY, connection, storage)
         self.host = Host(self.settings, self.fatal.append)
-        self.one = Replica(self.host, "one")
-        self.two = Replica(self.host, "two")
+        self.one = Replica(self.host, f"{worker_id}-{gateway}-one")
+        self.two = Replica(self.host, f"{worker_id}-{gateway}-two")
 
     @property
     def life(self) -> str:

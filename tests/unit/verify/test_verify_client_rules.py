@@ -48,8 +48,8 @@ def prompted(request: str = "1", prompt_id: str = "p-1") -> ClientLine:
     return line("prompted", prompt_id=prompt_id, request=request)
 
 
-def answered(answer: Mapping[str, object] = END_TURN, request: str = "1", prompt_id: str = "p-1") -> ClientLine:
-    return line("answered", prompt_id=prompt_id, request=request, answer=dict(answer))
+def answered(told: Mapping[str, object] = END_TURN, request: str = "1", prompt_id: str = "p-1") -> ClientLine:
+    return line("answered", prompt_id=prompt_id, request=request, answer=dict(told))
 
 
 def a_turn(*clients: ClientLine, outcome: str = "completed") -> History:
