@@ -97,10 +97,13 @@ class Processes:
             self._gateway.stop(_STOP_S)
 
     def end(self) -> None:
-        """End all that runs, by force where it must be."""
+        """End all that runs, by force where it must be, and bring Ray's logs into the folder."""
         for launched in (self._gateway, self._agent):
             if launched is not None:
                 launched.stop(_KILL_WITHIN_S)
+        for session in self._temp.glob("ray/session_2*"):
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(session / "logs", self.folder / "ray" / session.name, dirs_exist_ok=True)
         shutil.rmtree(self._temp, ignore_errors=True)
 
     # ------------------------------------------------------------------ killing

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+from fake_agent import NOTHING_YET, FakeAgent, Json, text
+
 from actors import errors
-from actors.agents.link import AgentLink, AgentListener, DialOptions, LinkClosed
 from actors.agents.target import AgentTarget
 from actors.connection.actor import ConnectionActor
 from actors.connection.attachment import Attachment
@@ -35,13 +35,22 @@ from actors.placement.leases import Lease
 from actors.protocol.envelope import parse
 from actors.protocol.surroundings import surroundings_of
 
-Json = dict[str, object]
+__all__ = [
+    "NOTHING_YET",
+    "SESSION",
+    "SETTINGS",
+    "WORKSPACE",
+    "Client",
+    "FakeAgent",
+    "Json",
+    "World",
+    "settle",
+]
 
 SESSION = "ses_1"
 WORKSPACE = "inst/ws_1"
 KEY = new_key()
 SETTINGS = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
-NOTHING_YET = object()
 _numbers = itertools.count(1)
 
 
@@ -53,84 +62,6 @@ async def settle() -> None:
         if not loop._ready:  # type: ignore[attr-defined]  # it has no public name
             return
     raise AssertionError("something happens over and over again")
-
-
-def text(message: object) -> bytes:
-    return message if isinstance(message, bytes) else json.dumps(message, separators=(",", ":")).encode()
-
-
-class FakeAgent:
-    """An agent and the link to it. ``replies`` maps a method to its result, an error, or NOTHING_YET."""
-
-    def __init__(self) -> None:
-        self.heard: list[Json] = []
-        self.replies: dict[str, object] = {
-            "initialize": {"protocolVersion": 1, "agentCapabilities": {}},
-            "session/new": {"sessionId": "agent-1", "modes": {"currentModeId": "code"}},
-        }
-        self.on_dial: Callable[[], None] = lambda: None
-        self.dials = 0
-        self.reading = True
-        self.closed = False
-        self.full = False
-        self.listener: AgentListener | None = None
-
-    async def dial(self, target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
-        self.dials += 1
-        self.listener = listener
-        self.on_dial()
-        return cast("AgentLink", self)
-
-    def send(self, frame: bytes) -> None:
-        if self.full:
-            raise errors.MailboxFullError("the agent does not read")
-        message = json.loads(frame)
-        self.heard.append(message)
-        reply = self.replies.get(str(message.get("method")), NOTHING_YET)
-        if "id" in message and "method" in message and reply is not NOTHING_YET:
-            kind = "error" if isinstance(reply, dict) and "code" in reply else "result"
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self.say, {"jsonrpc": "2.0", "id": message["id"], kind: reply})
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    async def close(self) -> None:
-        self.closed = True
-
-    # ------------------------------------------------------------------ what a test makes it do
-
-    def say(self, message: object) -> None:
-        assert self.listener is not None
-        self.listener.agent_frame(text(message))
-
-    def update(self, chunk: object, session: str = "agent-1") -> None:
-        update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": chunk}}
-        params = {"sessionId": session, "update": update}
-        self.say({"jsonrpc": "2.0", "method": "session/update", "params": params})
-
-    def ask(self, id_text: str, method: str, session: str | None = "agent-1", **params: object) -> None:
-        named = params if session is None else {"sessionId": session, **params}
-        self.say(
-            f'{{"jsonrpc":"2.0","id":{id_text},"method":"{method}","params":{json.dumps(named)}}}'.encode()
-        )
-
-    def answer(self, method: str, result: object) -> None:
-        """Answer the newest request of this method."""
-        self.say({"jsonrpc": "2.0", "id": self.requests(method)[-1]["id"], "result": result})
-
-    def die(self, reason: str = "the agent exited with code 1") -> None:
-        assert self.listener is not None
-        self.listener.agent_closed(LinkClosed(reason, clean=False))
-
-    def requests(self, method: str) -> list[Json]:
-        return [message for message in self.heard if message.get("method") == method]
-
-    def answers(self) -> list[Json]:
-        return [message for message in self.heard if "method" not in message]
 
 
 class FakeChannel:
@@ -163,7 +94,7 @@ class Client:
         self.world = world
         self.session_id = session_id
         self.channel = FakeChannel()
-        self.name = f"client-{next(_numbers)}" if again is None else again.name
+        self.name: str = f"client-{next(_numbers)}" if again is None else again.name
         self.attachment = Attachment(cast("Channel", self.channel), 1, self.name, self._end)
         self._credited = 0
 
@@ -278,6 +209,15 @@ class Client:
         assert len(found) == 1, f"{len(found)} answers to {id_text}: {self.channel.frames}"
         return found[0]
 
+    def code(self, id_text: str) -> object:
+        """Our own code of the error that a request was answered with."""
+        error = cast("dict[str, dict[str, object]]", self.reply(id_text)["error"])
+        return error["data"]["code"]
+
+    def notices(self) -> list[object]:
+        """What kinds of disruptions and recoveries it was told of."""
+        return [notice["kind"] for notice in self.told("_lumilink/notice")]
+
     def closed_by(self) -> object:
         """The error that its view ended with; None while it is there."""
         closes = [frame[3] for frame in self.channel.frames if frame[0] == "close"]
@@ -317,10 +257,10 @@ class World:
         self.settings = SETTINGS
         self.history_bytes = 1024 * 1024
         self.before = before
-        self.journal = journal or (before.journal if before is not None else MemoryJournal())
+        self.journal: MemoryJournal = journal or (before.journal if before is not None else MemoryJournal())
         self.writer = GroupWriter(self.journal)
         fence = 1 if before is None else before.lease.fence + 1
-        self.lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
+        self.lease: Lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
 
     def set(self, **settings: float | ReconnectPolicy) -> None:
         """Other settings for the connection; before its first use."""

@@ -5,45 +5,17 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
-from session_world import NOTHING_YET, Client, FakeAgent, Json, World, settle
+from session_world import NOTHING_YET, FakeAgent, Json, World, settle
 from slow_journal import SlowJournal
 
-from actors import errors
 from actors.connection.actor import IDLE_CHECK_S
-from actors.connection.reconnecting import ReconnectPolicy
 
 DONE = {"stopReason": "end_turn"}
-POLICY = ReconnectPolicy(first_delay_s=1.0, max_delay_s=30.0, attempts=3)
 IN_TIME_S = 200.0
-
-
-def offering(agent: FakeAgent, **capabilities: object) -> FakeAgent:
-    agent.replies["initialize"] = {"protocolVersion": 1, "agentCapabilities": capabilities}
-    agent.replies["session/resume"] = agent.replies["session/load"] = {}
-    return agent
-
-
-@pytest.fixture
-def loading(agent: FakeAgent) -> FakeAgent:
-    return offering(agent, loadSession=True)
-
-
-@pytest.fixture
-def resuming(agent: FakeAgent) -> FakeAgent:
-    return offering(agent, loadSession=True, sessionCapabilities={"resume": {}})
 
 
 def methods(agent: FakeAgent, since: int = 0) -> list[object]:
     return [message["method"] for message in agent.heard[since:] if "method" in message]
-
-
-def notices(client: Client) -> list[object]:
-    return [notice["kind"] for notice in client.told("_lumilink/notice")]
-
-
-def code_of(client: Client, id_text: str) -> object:
-    error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
-    return error["data"]["code"]
 
 
 def replaying(agent: FakeAgent, *said: tuple[str, str]) -> None:
@@ -84,7 +56,7 @@ async def test_an_agent_that_was_cut_off_in_a_turn_loads_so_that_we_hear_what_we
     resuming.update("half a sent")
     resuming.die()
     await settle()
-    assert code_of(client, "2") == "turn-interrupted"
+    assert client.code("2") == "turn-interrupted"
     replaying(resuming, ("user_message_chunk", "hello"), ("agent_message_chunk", "half a sentence"))
     await asyncio.sleep(IN_TIME_S)
 
@@ -185,7 +157,7 @@ async def test_an_agent_that_can_neither_forgets_and_everyone_is_told(world: Wor
     agent.update("from nobody")
     await settle()
 
-    assert notices(client) == ["agent-closed", "agent-forgot"]
+    assert client.notices() == ["agent-closed", "agent-forgot"]
     assert cast("Json", agent.requests("session/prompt")[0]["params"])["sessionId"] == "agent-2"
     assert "from the new one" in client.story()
     assert "from nobody" not in client.story()
@@ -228,9 +200,9 @@ async def test_an_agent_that_cannot_be_brought_back_fails_the_prompt_as_never_st
     await settle()
     loading.replies[method] = {"code": -32000, "message": "no"}
     await client.prompt("2", prompt_id="p-1")
-    assert code_of(client, "2") == "agent-protocol-error"
+    assert client.code("2") == "agent-protocol-error"
     assert loading.closed
-    offering(loading, loadSession=True)
+    loading.offering(loadSession=True)
     await client.prompt("3", prompt_id="p-1")
 
     assert len(loading.requests("session/prompt")) == 1, "it never ran, so it may be repeated"
@@ -240,53 +212,11 @@ async def test_a_prompt_that_the_agent_could_not_take_may_be_repeated(world: Wor
     client = await world.opened_client()
     agent.full = True
     await client.prompt("2", prompt_id="p-1")
-    assert code_of(client, "2") == "mailbox-full"
+    assert client.code("2") == "mailbox-full"
     agent.full = False
     await client.prompt("3", prompt_id="p-1")
 
     assert len(agent.requests("session/prompt")) == 1
-
-
-# ---------------------------------------------------------------------- by itself
-
-
-async def test_an_agent_is_brought_back_by_itself_while_somebody_watches(world: World, resuming: FakeAgent):
-    world.set(reconnect=POLICY)
-    client = await world.opened_client()
-    resuming.die()
-    await asyncio.sleep(IN_TIME_S)
-
-    assert resuming.dials == 2
-    assert notices(client) == ["agent-closed", "agent-back"]
-
-
-async def test_nothing_is_tried_while_nobody_watches(world: World, resuming: FakeAgent):
-    client = await world.opened_client()
-    await client.leave()
-    resuming.die()
-    await asyncio.sleep(IN_TIME_S)
-    assert resuming.dials == 1
-    again = await world.client().attach()
-    await again.prompt("2")
-
-    assert resuming.dials == 2
-
-
-async def test_after_all_attempts_it_is_left_to_the_next_prompt(world: World, resuming: FakeAgent):
-    def refuse() -> None:
-        raise errors.AgentUnreachableError("nobody there")
-
-    world.set(reconnect=POLICY)
-    client = await world.opened_client()
-    resuming.die()
-    resuming.on_dial = refuse
-    await asyncio.sleep(IN_TIME_S)
-    assert resuming.dials == 1 + POLICY.attempts
-    assert notices(client) == ["agent-closed", "agent-lost"]
-    resuming.on_dial = lambda: None
-    await client.prompt("2")
-
-    assert len(resuming.requests("session/prompt")) == 1
 
 
 async def test_an_agent_that_nobody_needs_is_let_go_and_comes_back(world: World, resuming: FakeAgent):
@@ -310,7 +240,7 @@ async def test_an_agent_that_cannot_come_back_is_kept(world: World, agent: FakeA
 
 
 async def test_a_session_can_be_forked_while_its_agent_is_away(world: World, agent: FakeAgent):
-    offering(agent, loadSession=True, sessionCapabilities={"fork": {}})
+    agent.offering(loadSession=True, sessionCapabilities={"fork": {}})
     agent.replies["session/fork"] = {"sessionId": "agent-2"}
     await world.opened_client()
     agent.die()

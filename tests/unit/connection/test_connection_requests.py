@@ -5,18 +5,12 @@ import json
 from typing import cast
 
 import pytest
-from session_world import SESSION, Client, FakeAgent, World, settle
+from session_world import SESSION, FakeAgent, World, settle
 
 from actors import errors
 from actors.connection import calls
 
 IDS = ["1", "1.0", '"1"', "null", "12345678901234567890", "-0", '"\\u00e9"', '""', "1e3"]
-
-
-def code_of(client: Client, id_text: str) -> object:
-    """Our own code of the error that a request was answered with."""
-    error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
-    return error["data"]["code"]
 
 
 @pytest.mark.parametrize("id_text", IDS)
@@ -75,7 +69,7 @@ async def test_one_client_may_not(world: World, agent: FakeAgent):
     client = await world.opened_client()
     await client.request("7", "session/set_mode", modeId="a")
     await client.request("7", "session/set_mode", modeId="b")
-    assert code_of(client, "7") == "invalid-request"
+    assert client.code("7") == "invalid-request"
     agent.answer("session/set_mode", {"first": True})
     await settle()
 
@@ -100,11 +94,11 @@ async def test_a_request_without_an_answer_ends_at_its_deadline(world: World, ag
     await asyncio.sleep(59.0)
     assert client.messages() == []
     await asyncio.sleep(2.0)
-    assert code_of(client, "7") == "agent-timeout"
+    assert client.code("7") == "agent-timeout"
     agent.answer("session/set_mode", {})
     await settle()
 
-    assert code_of(client, "7") == "agent-timeout", "the answer that comes after it goes nowhere"
+    assert client.code("7") == "agent-timeout", "the answer that comes after it goes nowhere"
 
 
 async def test_an_answered_request_leaves_no_timer(world: World, agent: FakeAgent):
@@ -124,7 +118,7 @@ async def test_an_agent_that_does_not_read_makes_requests_fail_at_once(world: Wo
     await client.request("7", "session/set_mode", modeId="a")
     await client.prompt("8")
 
-    assert code_of(client, "7") == code_of(client, "8") == "mailbox-full"
+    assert client.code("7") == client.code("8") == "mailbox-full"
     assert _live_timers() == timers
 
 
@@ -135,7 +129,7 @@ async def test_too_many_unanswered_requests_are_refused_without_a_trace(
     monkeypatch.setattr(calls, "MAX_CALLS", 2)
     for number in range(4):
         await client.request(str(number), "session/set_mode", modeId="a")
-    assert code_of(client, "2") == code_of(client, "3") == "mailbox-full"
+    assert client.code("2") == client.code("3") == "mailbox-full"
     agent.say({"jsonrpc": "2.0", "id": agent.requests("session/set_mode")[0]["id"], "result": {}})
     await settle()
     await client.request("2", "session/set_mode", modeId="a")
@@ -220,7 +214,7 @@ async def test_a_bad_message_is_answered_to_its_sender_alone(
     heard = len(agent.heard)
     await one.send(frame)
 
-    assert code_of(one, "9" if b'"id":9' in frame else "null") == code
+    assert one.code("9" if b'"id":9' in frame else "null") == code
     assert two.messages() == []
     assert len(agent.heard) == heard
 
@@ -230,7 +224,7 @@ async def test_a_message_over_the_limit_is_refused(world: World, agent: FakeAgen
     client = await world.opened_client()
     await client.prompt("9", "x" * 1000)
 
-    assert code_of(client, "null") == "frame-too-large"
+    assert client.code("null") == "frame-too-large"
 
 
 async def test_an_answer_nested_too_deep_to_be_read_does_not_leave_its_request_open(
@@ -244,14 +238,14 @@ async def test_an_answer_nested_too_deep_to_be_read_does_not_leave_its_request_o
     agent.say(f'{{"jsonrpc":"2.0","id":{number},"result":{deep}}}'.encode())
     await asyncio.sleep(61.0)
 
-    assert code_of(client, "7") == "agent-timeout"
+    assert client.code("7") == "agent-timeout"
 
 
 async def test_frames_for_another_session_do_not_leak_a_call(world: World, agent: FakeAgent):
     client = await world.opened_client()
     await client.send({"jsonrpc": "2.0", "id": 3, "method": "session/set_mode", "params": {"sessionId": "x"}})
 
-    assert code_of(client, "3") == "invalid-params"
+    assert client.code("3") == "invalid-params"
     assert agent.requests("session/set_mode") == []
     await client.request("3", "session/set_mode", modeId="a")
     assert len(agent.requests("session/set_mode")) == 1

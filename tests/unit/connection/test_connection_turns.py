@@ -5,17 +5,12 @@ import json
 from typing import cast
 
 import pytest
-from session_world import SESSION, Client, FakeAgent, World, settle
+from session_world import SESSION, FakeAgent, World, settle
 
 from actors.connection.turns import MAX_WAITING
 
 DONE = {"stopReason": "end_turn"}
 CANCELLED = {"stopReason": "cancelled"}
-
-
-def code_of(client: Client, id_text: str) -> object:
-    error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
-    return error["data"]["code"]
 
 
 async def test_updates_come_before_the_answer_that_they_lead_to(world: World, agent: FakeAgent):
@@ -106,7 +101,7 @@ async def test_a_prompt_too_many_is_refused(world: World, agent: FakeAgent):
     for number in range(MAX_WAITING + 2):
         await client.prompt(str(number))
 
-    assert code_of(client, str(MAX_WAITING + 1)) == "prompt-queue-full"
+    assert client.code(str(MAX_WAITING + 1)) == "prompt-queue-full"
 
 
 async def test_cancel_ends_what_waits_and_asks_the_agent_to_end_what_runs(world: World, agent: FakeAgent):
@@ -265,7 +260,7 @@ async def test_a_prompt_id_of_no_use_is_refused(world: World, agent: FakeAgent, 
     client = await world.opened_client()
     await client.request("2", "session/prompt", prompt=[], _meta=meta)
 
-    assert code_of(client, "2") == "invalid-params"
+    assert client.code("2") == "invalid-params"
     assert agent.requests("session/prompt") == []
 
 
@@ -332,7 +327,7 @@ async def test_prompts_that_wait_when_the_agent_dies_are_run_when_it_is_back(wor
         await client.prompt(str(number), f"prompt {number}")
     agent.die()
     await settle()
-    assert code_of(client, "2") == "turn-interrupted"
+    assert client.code("2") == "turn-interrupted"
     assert agent.dials == 2
     for _ in range(2):
         agent.answer("session/prompt", DONE)
@@ -374,5 +369,5 @@ async def test_a_malformed_answer_ends_the_turn_and_not_a_request_of_the_agents(
     agent.say(f'{{"jsonrpc":"2.0","id":{number},"error":"boom"}}'.encode())
     await settle()
 
-    assert code_of(client, "2") == "agent-protocol-error"
+    assert client.code("2") == "agent-protocol-error"
     assert len(agent.heard) == heard, "an error under its id would answer a request of its own"

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
-from session_world import KEY, SESSION, Client, FakeAgent, World, settle
+from session_world import SESSION, Client, FakeAgent, Json, World, settle
 
 from actors import errors
 from actors.connection import port
 from actors.connection.messages import AttachMode
-from actors.connection.sealing import Sealer, new_key
 
 DONE = {"stopReason": "end_turn"}
 ALLOW = {"outcome": {"outcome": "selected", "optionId": "yes"}}
@@ -40,11 +39,6 @@ async def next_life(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     successor = Successor(world, monkeypatch)
     yield successor
     await successor.world.end()
-
-
-def code_of(client: Client, id_text: str) -> object:
-    error = cast("dict[str, dict[str, object]]", client.reply(id_text)["error"])
-    return error["data"]["code"]
 
 
 def about(client: Client, id_text: str = "1") -> dict[str, object]:
@@ -109,7 +103,7 @@ async def test_an_open_turn_ends_as_interrupted_once(world: World, agent: FakeAg
     assert (await there.scope.store.find("inst", SESSION)).record.turn is None
     again = await there.client().attach()
     await again.prompt("2", "hello", prompt_id="p-1")
-    assert code_of(again, "2") == "turn-interrupted"
+    assert again.code("2") == "turn-interrupted"
     assert next_life.agent.requests("session/prompt") == [], "it is the same prompt"
 
 
@@ -199,7 +193,7 @@ async def test_a_view_that_comes_again_sees_exactly_what_came_after_its_cursor(
     story = [word for word in again.story() if word != "=0"]
     assert story[:2] == ["missed", f"?{PERMISSION}"]
     assert sorted(story[2:]) == ["$/cancel_request", "$/cancel_request", "=7"]
-    assert code_of(again, "7") == "turn-interrupted"
+    assert again.code("7") == "turn-interrupted"
 
 
 async def test_each_pending_prompt_is_answered_once(world: World, agent: FakeAgent, next_life: Successor):
@@ -214,7 +208,7 @@ async def test_each_pending_prompt_is_answered_once(world: World, agent: FakeAge
     await settle()
 
     assert again.reply("5")["result"] == DONE, "it ended, but the client was not told"
-    assert code_of(again, "6") == "turn-interrupted", "it ran"
+    assert again.code("6") == "turn-interrupted", "it ran"
     for id_text in ("7", "8"):
         error = cast("dict[str, dict[str, object]]", again.reply(id_text)["error"])
         assert error["data"]["code"] == "turn-interrupted", "it waited, or never came"
@@ -242,7 +236,7 @@ async def test_what_is_not_there_is_not_found(world: World, agent: FakeAgent, te
 
 # ---------------------------------------------------------------------- secrets
 
-SERVER = {
+SERVER: Json = {
     "name": "files",
     "command": "/bin/mcp",
     "args": ["--token", "s3cret-argument"],
@@ -290,19 +284,3 @@ async def test_a_client_that_loads_a_session_says_its_servers_anew(
     head = await there.journal.head(f"inst/{SESSION}")
     assert head is not None
     assert b"s3cret" not in (head.meta or b"")
-
-
-def test_what_another_key_sealed_is_empty_and_not_garbage():
-    sealed = Sealer(KEY).seal(b"s3cret")
-
-    assert Sealer(KEY).unseal(sealed) == b"s3cret"
-    assert Sealer(new_key()).unseal(sealed) == Sealer(KEY).unseal(b"") == b""
-    assert b"s3cret" not in sealed
-
-
-@pytest.mark.parametrize("key", ["", "short", "é" * 44])
-def test_a_key_that_is_none_is_refused_without_being_shown(key: str):
-    with pytest.raises(errors.SettingsError) as caught:
-        Sealer(key)
-
-    assert key == "" or key not in caught.value.detail

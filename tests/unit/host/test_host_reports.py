@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from worker_world import CAPACITY, EchoAgent, Worker, settle
@@ -70,6 +71,7 @@ async def test_a_row_says_what_lists_show(worker: Worker, agents: list[EchoAgent
     (row,) = await worker.list()
 
     assert row.pop("updated_at")
+    assert cast("dict[str, object]", row.pop("connection"))["state"] == "connected"
     assert row == {
         "session_id": "ses_1",
         "installation": "a",

@@ -32,9 +32,9 @@ async def started(journal: SharedJournal, agents: list[EchoAgent]) -> AsyncItera
         await worker.end()
 
 
-async def conversation(worker: Worker, session_id: str = "ses_1", stream: int = 1, **more: object) -> None:
+async def conversation(worker: Worker, session_id: str = "ses_1", stream: int = 1, tenant: str = "a") -> None:
     """A session with one turn in it, and its view on ``stream`` of the first replica."""
-    await worker.one.open(stream, session_id, **more)
+    await worker.one.open(stream, session_id, tenant=tenant)
     await worker.one.say(stream, "session/prompt", session_id, prompt=[{"type": "text", "text": "hello"}])
     assert worker.one.on(stream) == ["answer", "echo", "answer"]
 
