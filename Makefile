@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration bench lock clean
+.PHONY: install run test lint unit integration bench chaos lock clean
 
 install: $(STAMP)
 
@@ -33,6 +33,9 @@ integration: install
 
 bench: install
 	$(BIN)/python -m loadtests.spine
+
+chaos: install
+	$(BIN)/python -m loadtests.chaos --page
 
 # Needs uv (pip install uv). The lock names versions and hashes, no place to get them from.
 lock:

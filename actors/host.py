@@ -13,9 +13,7 @@ from urllib.parse import quote
 import psutil
 
 from actors import errors
-from actors.agents.inherited import inherited_environment
-from actors.agents.link import DialOptions
-from actors.agents.probe import AgentProfile, probe
+from actors.agents.profile import Profile
 from actors.capacity.ledger import WorkerReport
 from actors.connection.attachment import Attachment
 from actors.connection.messages import (
@@ -28,6 +26,7 @@ from actors.connection.messages import (
     DescribeSessions,
     Detach,
     ForkSession,
+    JournalAway,
     ListQuestions,
     OpenSession,
     Pressed,
@@ -51,7 +50,6 @@ from actors.workspace.actor import TakeUpSession, WorkspaceActor
 log = logging.getLogger("lumilink.worker")
 
 WORKSPACE_IDLE_S = 60.0
-PROFILE_TTL_S = 300.0
 DESCRIBE_DEADLINE_S = 2.0
 STOP_GRACE_S = 10.0
 RETRY_S = 0.05
@@ -87,8 +85,7 @@ class Host:
         self._hosted = HostedSessions(settings.capacity, _move)
         self._streams: dict[tuple[Channel, int], _Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._profile: asyncio.Task[AgentProfile] | None = None
-        self._profile_at = 0.0
+        self._profile = Profile(settings.connection)
         self._storage: Storage | None = None
         self.address: LinkAddress | None = None
 
@@ -98,7 +95,7 @@ class Host:
         Raises JournalUnavailableError and SettingsError.
         """
         settings = self._settings
-        self._storage = await Storage.open(settings.storage, settings.worker_id, self._press)
+        self._storage = await Storage.open(settings.storage, settings.worker_id, self)
         self.address = await self._links.listen(self._settings.host)
         gc.collect()
         # What lives from here on lives as long as the process: the collector need not look at it again.
@@ -108,11 +105,11 @@ class Host:
 
     async def stop(self) -> None:
         """End every link, agents included. The sessions stay in the journal."""
-        ending = [*self._tasks, *([self._profile] if self._profile is not None else [])]
-        for task in ending:
+        await self._profile.close(STOP_GRACE_S)
+        for task in self._tasks:
             task.cancel()
-        if ending:
-            await asyncio.wait(ending, timeout=STOP_GRACE_S)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=STOP_GRACE_S)
         await self._system.stop(STOP_GRACE_S)
         if self._storage is not None:
             await self._storage.close()
@@ -128,10 +125,17 @@ class Host:
         assert self._storage is not None
         return self._storage
 
-    def _press(self, pressed: bool) -> None:
+    # ------------------------------------------------------------------ StorageListener
+
+    def journal_pressed(self, pressed: bool) -> None:
         """The journal cannot keep up: no agent is read until it has."""
         for holder in self._hosted.all_holders():
             self._tell_holder(holder, Pressed(pressed))
+
+    def journal_away(self, away: bool) -> None:
+        """The journal's store is away, or back: whoever watches a session is told."""
+        for holder in self._hosted.all_holders():
+            self._tell_holder(holder, JournalAway(away))
 
     # ------------------------------------------------------------------ LinkHandler
 
@@ -289,7 +293,7 @@ class Host:
     async def link_call(self, channel: Channel, method: str, arguments: dict[str, object]) -> object:
         """Answer a replica's question."""
         if method == "profile":
-            return await self._agent_profile()
+            return await self._profile.get()
         if method == "sessions":
             return await self._describe(str(arguments["installation"]))
         raise errors.MethodNotFoundError(f"links have no call {method}")
@@ -313,20 +317,6 @@ class Host:
             log.debug("%s for a session that just ended: %s", type(message).__name__, error)
 
     # ------------------------------------------------------------------ questions of replicas
-
-    async def _agent_profile(self) -> bytes:
-        """The agent's ``initialize`` result, asked once by all who want it and kept for five minutes."""
-        now = asyncio.get_running_loop().time()
-        task = self._profile
-        failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)
-        if task is None or failed or now - self._profile_at > PROFILE_TTL_S:
-            settings = self._settings.connection
-            env = inherited_environment(settings.agent_environment)
-            options = DialOptions(env=env, max_frame_bytes=settings.max_frame_bytes)
-            found = probe(settings.target, options, {}, settings.agent_start_timeout_s)
-            task = asyncio.ensure_future(found)
-            self._profile, self._profile_at = task, now
-        return (await asyncio.shield(task)).initialize_result
 
     async def _describe(self, installation: str) -> list[dict[str, object]]:
         """The sessions of a tenant: those that the journal has, and of those held here how they are now."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from actors import errors
 from actors.connection.sealing import Sealer
@@ -44,25 +44,34 @@ class StorageSettings:
         return not self.journal.startswith("redis")
 
 
+class StorageListener(Protocol):
+    """Who is told how the journal fares."""
+
+    def journal_pressed(self, pressed: bool) -> None:
+        """More waits for the journal than should: agents are not to be read until it has caught up."""
+
+    def journal_away(self, away: bool) -> None:
+        """The store does not answer, or does again."""
+
+
 class Storage:
     """Opened once a worker's loop runs; closed after the last actor has ended."""
 
     def __init__(
-        self, journal: Journal, settings: StorageSettings, worker_id: str, on_pressed: Callable[[bool], None]
+        self, journal: Journal, settings: StorageSettings, worker_id: str, listener: StorageListener
     ) -> None:
         self._journal = journal
-        self._writer = GroupWriter(journal, on_state=self._note_state, on_pressed=on_pressed)
+        self._listener = listener
+        self._writer = GroupWriter(journal, on_state=self._note_state, on_pressed=listener.journal_pressed)
         self.life = f"{settings.gateway}:{worker_id}:{secrets.token_hex(6)}"
         self.leases = Leases(journal, self.life, _Dead(self.life, exclusive=settings.is_exclusive))
         self.sessions = SessionStore(journal, self._writer, Sealer(settings.seal_key), settings.history_bytes)
         self._keeping = asyncio.get_running_loop().create_task(self.leases.keep(), name="keep leases")
 
     @classmethod
-    async def open(
-        cls, settings: StorageSettings, worker_id: str, on_pressed: Callable[[bool], None]
-    ) -> Storage:
+    async def open(cls, settings: StorageSettings, worker_id: str, listener: StorageListener) -> Storage:
         """Raises JournalUnavailableError and SettingsError."""
-        return cls(await open_journal(settings.journal, settings.durability), settings, worker_id, on_pressed)
+        return cls(await open_journal(settings.journal, settings.durability), settings, worker_id, listener)
 
     async def close(self) -> None:
         """Write what waits, give every workspace back and let go of the store."""
@@ -80,6 +89,8 @@ class Storage:
     def _note_state(self, state: WriterState) -> None:
         level = logging.INFO if state is WriterState.HEALTHY else logging.WARNING
         log.log(level, "the journal's writer is %s", state.value)
+        if state in (WriterState.HEALTHY, WriterState.DEGRADED):
+            self._listener.journal_away(state is WriterState.DEGRADED)
 
 
 async def open_journal(url: str, durability: Durability) -> Journal:

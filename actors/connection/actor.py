@@ -12,10 +12,10 @@ import logging
 from actors import errors
 from actors.connection.attaching import attach
 from actors.connection.attachment import Attachment
+from actors.connection.care import Care
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding, views
 from actors.connection.events import Asker
-from actors.connection.health import Activity
 from actors.connection.messages import (
     AgentGone,
     AttachSession,
@@ -28,6 +28,7 @@ from actors.connection.messages import (
     DescribeSessions,
     Detach,
     ForkSession,
+    JournalAway,
     ListQuestions,
     OpenSession,
     Pressed,
@@ -43,7 +44,6 @@ from actors.connection.rejoining import Rejoining
 from actors.connection.requests import ClientRequests
 from actors.connection.scope import Scope
 from actors.connection.session import Session
-from actors.connection.states import ConnectionState
 from actors.connection.store import StoredSession
 from actors.connection.table import SessionTable
 from actors.kernel.actor import Actor
@@ -54,7 +54,6 @@ from actors.protocol.models import CancelRequestParams
 
 log = logging.getLogger("lumilink.connection")
 
-IDLE_CHECK_S = 30.0
 SETTLE_S = 3.0
 
 
@@ -67,8 +66,6 @@ class ConnectionActor(Actor):
     def __init__(self, scope: Scope, stored: StoredSession | None = None) -> None:
         self._scope = scope
         self._stored = stored
-        self._idle_since = 0.0
-        self._alone_since = 0.0
         self._ending: errors.LumiLinkError | None = None
 
     async def started(self) -> None:
@@ -97,9 +94,8 @@ class ConnectionActor(Actor):
             request_timeout_s=settings.request_timeout_s,
             max_frame_bytes=settings.max_frame_bytes,
         )
-        self._idle_since = self._alone_since = asyncio.get_running_loop().time()
-        self._check_every_s = min(IDLE_CHECK_S, settings.stall_timeout_s / 2)
-        self.context.after(self._check_every_s, CheckIdle())
+        self._care = Care(self.context, scope, self._port, self._sessions, self._opening, self._prompting)
+        self._care.begin()
         if self._stored is not None:
             self._take_up(self._stored)
 
@@ -142,10 +138,13 @@ class ConnectionActor(Actor):
                 self._deciding.tell_agent(message)
             case Pressed(pressed):
                 self._port.press(pressed)
+            case JournalAway(away):
+                for one in self._sessions:
+                    one.journal_away(away=away)
             case BringBack():
                 self._comeback.attempt()
             case CheckIdle():
-                self._check_idle()
+                self._care.look()
             case QuestionExpired(session_id):
                 session = self._sessions.get(session_id)
                 if session is not None:
@@ -318,55 +317,6 @@ class ConnectionActor(Actor):
         self.context.run(self._port.let_go(), name="let go of the agent")
         if not self._opening.is_under_way:
             self._comeback.begin()
-
-    # ------------------------------------------------------------------ idleness
-
-    def _check_idle(self) -> None:
-        """Let the agent go after ``agent_idle_s`` without a turn, and all after ``detached_ttl_s`` alone."""
-        now = asyncio.get_running_loop().time()
-        for session in self._sessions:
-            session.drop_gone()
-        working = self._opening.is_under_way or any(session.turns.running for session in self._sessions)
-        if working:
-            self._idle_since = now
-        if working or any(session.attachments for session in self._sessions):
-            self._alone_since = now
-        if now - self._alone_since >= self._scope.settings.detached_ttl_s:
-            log.info("workspace %s: nobody came back, its session is unloaded", self._scope.workspace_id)
-            self.context.stop(StopReason.IDLE)
-            return
-        idle = now - self._idle_since >= self._scope.settings.agent_idle_s
-        if idle and self._port.is_connected and self._can_come_back():
-            self.context.run(self._port.close(), name="let the agent go")
-        self._look_after()
-        self.context.after(self._check_every_s, CheckIdle())
-
-    def _look_after(self) -> None:
-        """Say how the link fares, and get an agent out of a turn that it is stuck in."""
-        if self._port.judge():
-            slow = self._port.state is ConnectionState.DEGRADED
-            toast = (
-                "The agent answers slowly or not at all." if slow else "The agent answers as it should again."
-            )
-            self._notice(
-                "agent-degraded" if slow else "agent-recovered", "warning" if slow else "info", toast
-            )
-        now = asyncio.get_running_loop().time()
-        for session in self._sessions:
-            turn, asked = session.turns.running, len(session.questions) > 0
-            runs = turn is not None and turn.call is not None
-            activity = self._port.progress.judged(now, turn_runs=runs, person_asked=asked)
-            if activity is Activity.WEDGED and turn is not None and not turn.cancel_asked:
-                toast = "The agent has said nothing for long and is stopped. Prompt it again."
-                session.notice("agent-wedged", "error", toast)
-                self._prompting.unstick(session)
-
-    def _notice(self, kind: str, severity: str, toast: str) -> None:
-        for session in self._sessions:
-            session.notice(kind, severity, toast)
-
-    def _can_come_back(self) -> bool:
-        return self._port.offers("loadSession") or self._port.offers("sessionCapabilities", "resume")
 
 
 async def _settled(sessions: list[Session]) -> None:

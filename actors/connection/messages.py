@@ -194,6 +194,13 @@ class Pressed:
     pressed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class JournalAway:
+    """Whether the journal's store is away: what happens waits until it is back."""
+
+    away: bool
+
+
 class BringBack:
     """Time to try again to reach an agent that went away."""
 

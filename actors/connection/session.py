@@ -219,6 +219,17 @@ class Session:
         message = compose.notification("_lumilink/notice", params)
         self.stream.append(EventKind.NOTICE, rewrite.with_cursor(message, self.stream.last_seq + 1))
 
+    def journal_away(self, *, away: bool) -> None:
+        """Tell everyone who is there why nothing moves. It cannot be an event: the journal takes none."""
+        kind, severity = ("journal-away", "warning") if away else ("journal-back", "info")
+        toast = (
+            "The journal is away: what happens is shown when it is back." if away else "The journal is back."
+        )
+        params = {"sessionId": self.session_id, "kind": kind, "severity": severity, "toast": toast}
+        message = compose.notification("_lumilink/notice", params)
+        for attachment in self.attachments.values():
+            attachment.say(b"", message, self.history.last_seq)
+
     def attach(self, attachment: Attachment, after_seq: int, *, again: bool = False) -> None:
         """Show a client what came after ``after_seq`` and, from now on, what happens.
 

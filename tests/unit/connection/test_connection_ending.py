@@ -6,7 +6,7 @@ import pytest
 from session_world import SESSION, FakeAgent, World, settle
 
 from actors import errors
-from actors.connection.actor import IDLE_CHECK_S
+from actors.connection.care import IDLE_CHECK_S
 
 
 @pytest.mark.parametrize("method", ["session/close", "session/delete"])

@@ -8,7 +8,7 @@ import pytest
 from session_world import NOTHING_YET, FakeAgent, Json, World, settle
 from slow_journal import SlowJournal
 
-from actors.connection.actor import IDLE_CHECK_S
+from actors.connection.care import IDLE_CHECK_S
 
 DONE = {"stopReason": "end_turn"}
 IN_TIME_S = 200.0

@@ -7,7 +7,8 @@ from typing import cast
 import pytest
 from worker_world import CAPACITY, EchoAgent, Worker, settle
 
-from actors import errors, host
+from actors import errors
+from actors.agents import profile as profiles
 from actors.agents.probe import AgentProfile
 from actors.agents.target import AgentTarget
 from actors.connection.messages import ConnectionSettings
@@ -98,7 +99,7 @@ def probing(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], AgentProfile])
         await asyncio.sleep(1.0)
         return answer()
 
-    monkeypatch.setattr(host, "probe", probe)
+    monkeypatch.setattr(profiles, "probe", probe)
     return asked
 
 
@@ -119,7 +120,7 @@ async def test_the_agent_is_probed_once_for_all_who_ask_at_a_time(
 async def test_the_answer_of_the_probe_is_kept_for_a_while(worker: Worker, monkeypatch: pytest.MonkeyPatch):
     asked = probing(monkeypatch, profile)
     await worker.host.link_call(worker.one.channel, "profile", {})
-    await asyncio.sleep(host.PROFILE_TTL_S - 10.0)
+    await asyncio.sleep(profiles.PROFILE_TTL_S - 10.0)
     await worker.host.link_call(worker.one.channel, "profile", {})
     assert len(asked) == 1
     await asyncio.sleep(20.0)
@@ -165,7 +166,7 @@ async def test_a_worker_that_stops_ends_sessions_agents_and_its_probe(
             ended.append("probe")
         return profile()
 
-    monkeypatch.setattr(host, "probe", probe)
+    monkeypatch.setattr(profiles, "probe", probe)
     asking = asyncio.ensure_future(worker.host.link_call(worker.one.channel, "profile", {}))
     await worker.one.open(1, "ses_1")
     await worker.host.stop()
