@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from worker_world import CAPACITY, EchoAgent, Worker, settle
 
-from actors import errors
+from actors import errors, host
 from actors.agents import profile as profiles
 from actors.agents.probe import AgentProfile
 from actors.agents.target import AgentTarget
