@@ -45,7 +45,7 @@ from actors.link.greeting import Greeting
 from actors.protocol.envelope import parse
 from actors.protocol.surroundings import surroundings_of
 from actors.storage import Storage, StorageSettings
-from actors.workspace.actor import TakeUpSession, WorkspaceActor
+from actors.workspace.actor import HandOver, TakeUpSession, WorkspaceActor
 
 log = logging.getLogger("lumilink.worker")
 
@@ -87,6 +87,7 @@ class Host:
         self._tasks: set[asyncio.Task[None]] = set()
         self._profile = Profile(settings.connection)
         self._storage: Storage | None = None
+        self._draining = False
         self.address: LinkAddress | None = None
 
     async def start(self) -> LinkAddress:
@@ -114,6 +115,26 @@ class Host:
         if self._storage is not None:
             await self._storage.close()
         await self._links.close()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether it was drained and holds nothing any more."""
+        return self._draining and not self._hosted.ids() and not self.storage.leases.workspaces()
+
+    def drain(self) -> None:
+        """Take no more sessions; ``hand_over`` gives away those that are here."""
+        self._draining = True
+
+    def hand_over(self, deadline_s: float) -> None:
+        """Let other workers go on with what is here, each workspace between two turns.
+
+        To be called once the capacity actor knows that this worker is draining, and again for what came late.
+        """
+        deadline = asyncio.get_running_loop().time() + deadline_s
+        for key in self.storage.leases.workspaces():
+            workspace = self._system.find(ActorId("workspace", key))
+            if workspace is not None:
+                self._tell_holder(workspace, HandOver(deadline))
 
     def sessions(self) -> list[str]:
         """The ids of all sessions that are held here, or have a place."""
@@ -165,6 +186,8 @@ class Host:
         """Take a place for a session that is to be made, and give it back if nobody can be told."""
         if made in self._hosted:
             raise errors.InvalidRequestError(f"session {made} is there already")
+        if self._draining:
+            raise errors.SessionMovedError("the worker is draining", 0.5)
         request = parse(told.request, max_bytes=len(told.request))
         self._hosted.reserve(made, told.installation, attachment)
         try:
@@ -191,6 +214,8 @@ class Host:
             tuple(told.pending),
         )
         hosted = self._hosted.get(session_id)
+        if hosted is None and self._draining:
+            raise errors.SessionMovedError("the worker is draining", 0.5)
         if hosted is None:
             hosted = self._hosted.reserve(session_id, told.installation)
             self._start(self._take_up(session_id, told.installation, told.dead), "take up a session")
@@ -215,9 +240,10 @@ class Host:
         task.add_done_callback(self._tasks.discard)
 
     def _workspace(self, installation: str, workspace_id: str) -> ActorRef:
+        # Quoted, so that no two tenants meet in one actor whatever they are called.
+        key = f"{quote(installation, safe='')}/{workspace_id}"
         return self._system.get_or_spawn(
-            # Quoted, so that no two tenants meet in one actor whatever they are called.
-            ActorId("workspace", f"{quote(installation, safe='')}/{workspace_id}"),
+            ActorId("workspace", key),
             lambda: WorkspaceActor(
                 installation,
                 workspace_id,
@@ -355,6 +381,7 @@ class Host:
             rss_bytes=psutil.Process().memory_info().rss,
             sessions=self.sessions(),
             ended=self._hosted.take_ended(),
+            draining=self._draining,
         )
 
 

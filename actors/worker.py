@@ -29,6 +29,7 @@ class WorkerShell:
     def __init__(self, settings: WorkerSettings) -> None:
         self._capacity = CapacityClient()
         self._host = Host(settings, self._fatal)
+        self._drain_until: float | None = None
         # Ray makes an async actor on its running loop, so the worker serves from the first moment.
         loop = asyncio.get_running_loop()
         self._starting = loop.create_task(self._host.start(), name="start")
@@ -41,9 +42,28 @@ class WorkerShell:
                 known = await self._capacity.report_worker(self._host.report())
                 if not known:
                     self._fatal(errors.SessionMovedError("this worker counts as dead"))
+                await self._go_on_draining()
             except errors.LumiLinkError as error:
                 log.warning("heartbeat: %s", error)
             await asyncio.sleep(REPORT_INTERVAL_S)
+
+    async def _go_on_draining(self) -> None:
+        """The capacity actor knows by now: give sessions away, and start anew once none is left."""
+        if self._drain_until is None:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._host.is_drained:
+            self._host.hand_over(self._drain_until - loop.time())
+            return
+        log.info("drained: this process ends, and Ray starts another")
+        await self._host.stop()
+        os._exit(0)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Let other workers go on with the sessions, each between two turns or after ``deadline_s``."""
+        if self._drain_until is None:
+            self._drain_until = asyncio.get_running_loop().time() + deadline_s
+            self._host.drain()
 
     async def ready(self) -> WorkerReport:
         """Wait until the worker serves; raises what kept it from it."""
@@ -93,6 +113,10 @@ class WorkerClient:
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
         await self._call("decide", session_id, installation, question_id, result)
+
+    async def drain(self, deadline_s: float) -> None:
+        """See ``WorkerShell.drain``."""
+        await self._call("drain", deadline_s)
 
     async def _call(self, method: str, *arguments: object) -> Any:
         try:

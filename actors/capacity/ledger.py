@@ -29,7 +29,8 @@ class WorkerReport:
     """What a worker says of itself, about once a second.
 
     ``life`` names this life of its process; a worker that starts anew has another one. ``sessions`` are those
-    that it holds, ``ended`` those that ended since its last report.
+    that it holds, ``ended`` those that ended since its last report. ``draining``: it gives its sessions away
+    and takes no more.
     """
 
     worker_id: str
@@ -42,6 +43,7 @@ class WorkerReport:
     rss_bytes: int
     sessions: list[str]
     ended: list[str] = field(default_factory=list)
+    draining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,17 @@ class _Worker:
     reserved: dict[str, float] = field(default_factory=dict)
 
     def room(self) -> int:
+        if self.report.draining:
+            return 0
         return self.report.capacity - len(self.used) - len(self.reserved)
 
     def is_heard(self, now: float) -> bool:
         return now - self.heard_at <= WORKER_SILENCE_S
+
+    def state(self, now: float) -> str:
+        if not self.is_heard(now):
+            return "silent"
+        return "draining" if self.report.draining else "alive"
 
     def place(self) -> Place:
         return Place(self.report.worker_id, self.report.life, self.report.host, self.report.port)
@@ -112,6 +121,8 @@ class Ledger:
                 self._unmap(gone, worker)
         worker.used = held
         for session_id in held:
+            if report.draining and self._by_session.get(session_id) != report.worker_id:
+                continue  # another has been promised it
             self.release(session_id)  # here it is used now, and elsewhere it is not awaited any more
             self._by_session[session_id] = report.worker_id
         self._lapse(worker, now)
@@ -170,18 +181,18 @@ class Ledger:
     def relocate(self, session_ids: Iterable[str], lost: str, now: float) -> dict[str, Place]:
         """Where the sessions go whose link to the worker with the life ``lost`` broke.
 
-        If that life is in the books they stay there. If not, each gets a reserved place where there is most
-        room, always the same one until it is used; those for which there is no room are left out. Raises
-        WorkerUnavailableError where there is no worker.
+        If that life is in the books they stay there, unless that worker is draining. If not, each gets a
+        reserved place where there is most room, always the same one until it is used; those for which there
+        is no room are left out. Raises WorkerUnavailableError where there is no worker.
         """
         living = self._living(lost)
-        if living is not None:
+        if living is not None and not living.report.draining:
             return {one: (self._holder(one) or living).place() for one in session_ids}
         alive = self._alive(now)
         places = {}
         for session_id in session_ids:
             home = self._holder(session_id)
-            if home is None or (session_id in home.reserved and home not in alive):
+            if home is None or home is living or (session_id in home.reserved and home not in alive):
                 self.release(session_id)
                 home = max(alive, key=_Worker.room)
                 if home.room() <= 0:
@@ -215,7 +226,7 @@ class Ledger:
                 worker_id,
                 worker.report.pid,
                 worker.report.node,
-                "alive" if worker.is_heard(now) else "silent",
+                worker.state(now),
                 len(worker.used),
                 len(worker.reserved),
                 worker.report.capacity,

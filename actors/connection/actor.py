@@ -165,8 +165,8 @@ class ConnectionActor(Actor):
         What runs is interrupted. The clients are told once all that happened is committed.
         """
         error = self._ending or errors.GatewayStoppingError("the worker is stopping")
-        if self._scope.lease.is_lost:
-            error = errors.SessionMovedError("the workspace is held by another worker now")
+        if self._scope.lease.is_lost or self._scope.lease.is_handed_over:
+            error = errors.SessionMovedError("another worker goes on with the workspace")
         elif reason is StopReason.FAILED:
             error = errors.SessionMovedError("the session's actor failed and is started again")
         sessions = list(self._sessions)

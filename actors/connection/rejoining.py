@@ -18,7 +18,7 @@ from actors.connection.replay import ReplayFilter
 from actors.connection.session import Session
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
-from actors.protocol.envelope import MessageKind, result_of
+from actors.protocol.envelope import MessageKind, error_of, result_of
 from actors.protocol.models import NewSessionResult
 
 log = logging.getLogger("lumilink.connection")
@@ -78,23 +78,33 @@ class Rejoining:
             raise
 
     async def _bring(self, session: Session) -> None:
-        """``session/resume`` if the agent can and no turn was cut off; else ``session/load``, else anew."""
+        """``session/resume`` if the agent can and no turn was cut off; else ``session/load``; else anew.
+
+        What it refuses, because it has forgotten the session, is followed by the next.
+        """
         again = msgspec.json.decode(session.surroundings, type=dict[str, msgspec.Raw])
-        params: dict[str, object] = {"cwd": session.cwd, **again}
-        loads = self._port.offers("loadSession")
-        if self._port.offers("sessionCapabilities", "resume") and not (session.cut_off and loads):
-            await self._call("session/resume", {"sessionId": session.agent_id, **params})
-        elif loads:
-            await self._load(session, {"sessionId": session.agent_id, **params})
-        else:
-            answer = await self._port.call("session/new", params, self._timeout_s)
-            self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
-            toast = "The agent was started anew and does not remember the conversation so far."
-            session.notice("agent-forgot", "warning", toast)
+        setup: dict[str, object] = {"cwd": session.cwd, **again}
+        params = {"sessionId": session.agent_id, **setup}
+        loads, resumes = self._port.offers("loadSession"), self._port.offers("sessionCapabilities", "resume")
+        known = False
+        if resumes and not (session.cut_off and loads):
+            known = await self._call("session/resume", params)
+        if loads and not known:
+            known = await self._load(session, params)
+        if not known:
+            await self._begin_anew(session, setup)
         session.cut_off = False
         session.stream.save()
 
-    async def _load(self, session: Session, params: dict[str, object]) -> None:
+    async def _begin_anew(self, session: Session, setup: dict[str, object]) -> None:
+        answer = await self._port.call("session/new", setup, self._timeout_s)
+        if answer.kind is MessageKind.ERROR:
+            raise errors.AgentProtocolError(f"the agent refused session/new: {error_of(answer).message}")
+        self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
+        toast = "The agent was started anew and does not remember the conversation so far."
+        session.notice("agent-forgot", "warning", toast)
+
+    async def _load(self, session: Session, params: dict[str, object]) -> bool:
         """``session/load``. The agent replays the conversation: only what never reached us is new."""
         async with asyncio.timeout(self._timeout_s):
             await session.stream.settled()
@@ -102,7 +112,7 @@ class Rejoining:
         # A long conversation takes a while to be read.
         replay = session.replay = await asyncio.to_thread(ReplayFilter, known)
         try:
-            await self._call("session/load", params)
+            known_there = await self._call("session/load", params)
         finally:
             session.replay = None
         for frame in replay.returned_states():
@@ -110,8 +120,11 @@ class Rejoining:
         if replay.diverged:
             toast = "The agent remembers the conversation otherwise than it was shown here."
             session.notice("agent-diverged", "warning", toast)
+        return known_there
 
-    async def _call(self, method: str, params: dict[str, object]) -> None:
+    async def _call(self, method: str, params: dict[str, object]) -> bool:
+        """Whether the agent did as it was asked."""
         answer = await self._port.call(method, params, self._timeout_s)
         if answer.kind is MessageKind.ERROR:
-            raise errors.AgentProtocolError(f"the agent refused {method} of a session that it had")
+            log.warning("the agent refused %s of a session that it had", method)
+        return answer.kind is not MessageKind.ERROR

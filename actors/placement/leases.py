@@ -26,13 +26,15 @@ class Lease:
     """A workspace that is ours, as far as we know.
 
     ``on_lost`` is called once, if it turns out not to be. ``refused`` is to be called by whoever finds that
-    the journal takes no writes under the lease any more.
+    the journal takes no writes under the lease any more. ``is_lost`` and ``is_handed_over`` say that another
+    worker has the workspace, or soon will.
     """
 
     placement: Placement
     on_lost: Callable[[], None]
     refused: Callable[[], None] = lambda: None
     is_lost: bool = False
+    is_handed_over: bool = False
 
     @property
     def workspace(self) -> str:
@@ -80,6 +82,10 @@ class Leases:
         lease.refused = lambda: self._lost(lease)
         self._held[workspace] = lease
         return lease
+
+    def workspaces(self) -> list[str]:
+        """The keys of all workspaces that are held."""
+        return list(self._held)
 
     async def release(self, lease: Lease) -> None:
         """Give a workspace back, so that another worker need not wait for the lease to run out."""

@@ -5,13 +5,19 @@ It is the unit of placement: all sessions of a workspace are its children, on on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from actors import errors
 from actors.connection.actor import ConnectionActor
-from actors.connection.messages import ConnectionSettings, OpenSession, SessionDirectory
+from actors.connection.messages import (
+    ConnectionSettings,
+    DescribeSessions,
+    OpenSession,
+    SessionDirectory,
+)
 from actors.connection.scope import Scope
 from actors.connection.store import SessionStore, StoredSession
 from actors.kernel.actor import Actor
@@ -22,6 +28,9 @@ from actors.kernel.states import StopReason
 from actors.kernel.supervision import Directive
 from actors.placement.leases import HeldElsewhereError, Lease, Leases
 
+HAND_OVER_POLL_S = 0.2
+DESCRIBE_DEADLINE_S = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class TakeUpSession:
@@ -29,6 +38,20 @@ class TakeUpSession:
 
     stored: StoredSession
     dead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The worker is draining: let another go on between two turns, at the latest at ``deadline``.
+
+    The deadline is a moment of the loop's clock.
+    """
+
+    deadline: float
+
+
+class CheckWork:
+    """Time to look whether turns still run in a workspace that is to be handed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,7 @@ class WorkspaceActor(Actor):
         self._store = store
         self._leases = leases
         self._lease: Lease | None = None
+        self._hand_over_at: float | None = None
 
     def receive(self, message: object) -> object:
         """Take a session in. The first one waits, and all others behind it, until the lease is there."""
@@ -74,6 +98,12 @@ class WorkspaceActor(Actor):
             case TakeUpSession(stored, dead):
                 session_id = stored.record.session_id
                 return self._with_lease(session_id, dead, lambda lease: self._take_up(stored, lease))
+            case HandOver():
+                if self._hand_over_at is None:
+                    self._hand_over_at = message.deadline
+                    self.context.run(self._hand_over(message.deadline), name="hand over")
+            case CheckWork():
+                self.context.run(self._hand_over(self._hand_over_at or 0.0), name="hand over")
             case LeaseLost():
                 self.context.stop()
             case _:
@@ -119,6 +149,26 @@ class WorkspaceActor(Actor):
             # What failed is taken up from the journal when its clients ask for it: they do so at once.
             ActorOptions(on_failure=lambda _error: Directive.STOP),
         )
+
+    async def _hand_over(self, deadline: float) -> None:
+        """Stop as soon as no turn runs: what attached clients see of it is a pause."""
+        if asyncio.get_running_loop().time() < deadline and await self._is_working():
+            self.context.after(HAND_OVER_POLL_S, CheckWork())
+            return
+        if self._lease is not None:
+            self._lease.is_handed_over = True
+        self.context.stop()
+
+    async def _is_working(self) -> bool:
+        for connection in self.context.children.values():
+            try:
+                found = await connection.ask(DescribeSessions(), DESCRIBE_DEADLINE_S)
+            except errors.LumiLinkError:
+                continue
+            assert isinstance(found, list)
+            if any(one.turn != "idle" for one in found):
+                return True
+        return False
 
     def _lease_lost(self) -> None:
         try:

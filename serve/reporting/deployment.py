@@ -16,7 +16,7 @@ from actors import errors
 from actors.capacity.ledger import WorkerView
 from actors.capacity.shell import CapacityClient, IngressReport
 from serve.problem import problem
-from serve.reporting import questions
+from serve.reporting import questions, workers
 from serve.reporting.origin import OriginRules, rules
 
 
@@ -45,10 +45,10 @@ async def healthz(_: Request) -> Response:
 async def readyz(_: Request) -> Response:
     """Whether a new session would be admitted now; 503 with the reason if not."""
     try:
-        workers = [worker for worker in (await _read_topology()).workers if worker.state == "alive"]
-        if not workers:
+        alive = [worker for worker in (await _read_topology()).workers if worker.state == "alive"]
+        if not alive:
             raise errors.WorkerUnavailableError("no worker is alive", 2.0)
-        if all(worker.sessions + worker.reserved >= worker.capacity for worker in workers):
+        if all(worker.sessions + worker.reserved >= worker.capacity for worker in alive):
             raise errors.CapacityError("all places of all workers are taken", 5.0)
     except errors.LumiLinkError as error:
         return problem(error)
@@ -61,7 +61,7 @@ async def topology(_: Request) -> Response:
         found = await _read_topology()
     except errors.LumiLinkError as error:
         return problem(error)
-    workers = [
+    rows = [
         {
             "workerId": worker.worker_id,
             "pid": worker.pid,
@@ -75,7 +75,7 @@ async def topology(_: Request) -> Response:
         for worker in found.workers
     ]
     ingress = [{"replicaId": one.replica_id, "pid": one.pid} for one in found.ingress]
-    return _json({"workers": workers, "ingress": ingress})
+    return _json({"workers": rows, "ingress": ingress})
 
 
 app = Starlette(
@@ -84,6 +84,7 @@ app = Starlette(
         Route("/readyz", readyz),
         Route("/api/v1/topology", topology),
         *questions.ROUTES,
+        *workers.ROUTES,
     ]
 )
 

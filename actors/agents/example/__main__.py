@@ -9,4 +9,5 @@ from actors.agents.example.agent import ExampleAgent
 
 if __name__ == "__main__":
     # A cast, because the SDK's interface lists optional methods too, and answers for those that are missing.
-    asyncio.run(run_agent(cast("Agent", ExampleAgent())))
+    # session/resume is in the protocol, and among the unstable methods of the SDK.
+    asyncio.run(run_agent(cast("Agent", ExampleAgent()), use_unstable_protocol=True))

@@ -191,21 +191,36 @@ async def test_all_who_need_the_agent_wait_for_one_attempt(world: World, resumin
     assert len(resuming.requests("session/prompt")) == 1
 
 
-@pytest.mark.parametrize("method", ["initialize", "session/load"])
+@pytest.mark.parametrize("refused", [["initialize"], ["session/load", "session/new"]])
 async def test_an_agent_that_cannot_be_brought_back_fails_the_prompt_as_never_started(
-    world: World, loading: FakeAgent, method: str
+    world: World, loading: FakeAgent, refused: list[str]
 ):
     client = await world.opened_client()
     loading.die()
     await settle()
-    loading.replies[method] = {"code": -32000, "message": "no"}
+    before = dict(loading.replies)
+    loading.replies.update({method: {"code": -32000, "message": "no"} for method in refused})
     await client.prompt("2", prompt_id="p-1")
     assert client.code("2") == "agent-protocol-error"
     assert loading.closed
-    loading.offering(loadSession=True)
+    loading.replies = before
     await client.prompt("3", prompt_id="p-1")
 
     assert len(loading.requests("session/prompt")) == 1, "it never ran, so it may be repeated"
+
+
+async def test_an_agent_that_has_lost_the_session_gets_a_new_one_and_the_client_is_told(
+    world: World, loading: FakeAgent
+):
+    client = await world.opened_client()
+    loading.die()
+    await settle()
+    loading.replies["session/load"] = {"code": -32002, "message": "no such session"}
+    await client.prompt("2")
+
+    assert len(loading.requests("session/new")) == 2
+    assert len(loading.requests("session/prompt")) == 1
+    assert "agent-forgot" in client.notices()
 
 
 async def test_a_prompt_that_the_agent_could_not_take_may_be_repeated(world: World, agent: FakeAgent):
