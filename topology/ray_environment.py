@@ -74,6 +74,8 @@ def ray_environment(run_dir: Path, *, haproxy: bool) -> dict[str, str]:
         # every other gateway's: a client would reach a stranger's agent.
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": fallback_http_port,
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": fallback_grpc_port,
+        # A killed HAProxy is started anew after three failed checks; with Serve's 10 s that would take long.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
         # An old HAProxy lives on after a reload for as long as its sockets do, at most this; reconnecting
         # costs a client little, but a day of grace costs nothing.
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "86400",
