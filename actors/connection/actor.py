@@ -201,7 +201,7 @@ class ConnectionActor(Actor):
         self._prompting.finish_stored(session, record.turn)
         for question in record.asked:
             session.void_stored(question)
-        if record.turn is not None:
+        if session.cut_off:
             self._comeback.begin()
 
     def _session(self, session_id: str) -> Session:

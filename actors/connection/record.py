@@ -43,7 +43,8 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
     ``setup`` is the result of ``session/new`` as the client got it, ``initialize`` the params of the client's
     own ``initialize``, ``sealed`` what ``surroundings_of`` told, which holds secrets. A closed session stays
-    in the journal and is not opened again.
+    in the journal and is not opened again. ``cut_off``: the agent, or we, went away in a turn, and what it said
+    meanwhile has not been asked of it yet.
     """
 
     installation: str
@@ -57,6 +58,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     title: str | None
     updated_at: str
     closed: bool = False
+    cut_off: bool = False
     turns: int = 0
     questions: int = 0
     turn: OpenTurn | None = None

@@ -61,7 +61,7 @@ class Session:
         self.sealed = known.sealed
         self.surroundings = surroundings
         self.closed = False
-        self.cut_off = known.turn is not None
+        self.cut_off = known.cut_off or known.turn is not None
         self.replay: ReplayFilter | None = None
         self.first_kept = first_kept
         self.history = History(history_bytes, last_seq)
@@ -320,6 +320,7 @@ class Session:
                 self.title,
                 self.updated_at,
                 self.closed,
+                self.cut_off,
                 self.turns.count,
                 self.questions.count,
                 open_turn,

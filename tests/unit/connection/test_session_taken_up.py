@@ -107,6 +107,23 @@ async def test_an_open_turn_ends_as_interrupted_once(world: World, agent: FakeAg
     assert next_life.agent.requests("session/prompt") == [], "it is the same prompt"
 
 
+async def test_that_an_agent_has_more_to_tell_outlives_workers_that_never_asked_it(
+    world: World, agent: FakeAgent, next_life: Successor
+):
+    one = await world.opened_client()
+    await one.prompt("2", "hello")
+    agent.update("half a sent")
+    await settle()
+    there = await next_life.take_up()
+    await settle()
+    assert (await there.scope.store.find("inst", SESSION)).record.cut_off
+
+    again = await there.client().attach()
+    await again.prompt("2", "and now?")
+    assert len(next_life.agent.requests("session/load")) == 1
+    assert not (await there.scope.store.find("inst", SESSION)).record.cut_off
+
+
 @pytest.mark.parametrize("outcome", [DONE, {"stopReason": "refusal", "_meta": {"x": 1.50}}], ids=repr)
 async def test_a_prompt_that_ran_before_is_answered_with_its_first_outcome_and_not_run_again(
     world: World, agent: FakeAgent, next_life: Successor, outcome: object
