@@ -7,22 +7,37 @@ process that Ray starts.
 from __future__ import annotations
 
 import importlib.util
+import random
 import resource
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from actors import errors
 from topology.haproxy import ADMIN_SOCKET
 from topology.watchdog import MARK
 
 MAX_CONNECTIONS = 20_000
+OWN_PORTS = range(20_000, 30_000)
+"""Below them are well-known ports, above them those that Serve gives to replicas."""
 
 
 def free_ports(count: int) -> list[str]:
-    """``count`` different TCP ports that nobody listens on now, on any interface."""
+    """``count`` different TCP ports that nobody listens on now, on any interface.
+
+    They are from a range that no system takes for outgoing connections: until Serve listens on them seconds
+    pass, in which a busy machine makes thousands of those. Raises SettingsError where none is to be had.
+    """
+    candidates = random.SystemRandom().sample(OWN_PORTS, len(OWN_PORTS))
+    found: list[str] = []
     with ExitStack() as open_until_all_are_found:
-        probes = [open_until_all_are_found.enter_context(socket.create_server(("", 0))) for _ in range(count)]
-        return [str(probe.getsockname()[1]) for probe in probes]
+        for port in candidates:
+            if len(found) == count:
+                return found
+            with suppress(OSError):
+                open_until_all_are_found.enter_context(socket.create_server(("", port)))
+                found.append(str(port))
+    raise errors.SettingsError(f"no {count} free ports between {OWN_PORTS[0]} and {OWN_PORTS[-1]}")
 
 
 def raise_descriptor_limit() -> int:

@@ -43,8 +43,8 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
     ``setup`` is the result of ``session/new`` as the client got it, ``initialize`` the params of the client's
     own ``initialize``, ``sealed`` what ``surroundings_of`` told, which holds secrets. A closed session stays
-    in the journal and is not opened again. ``cut_off``: the agent, or we, went away in a turn, and what it said
-    meanwhile has not been asked of it yet.
+    in the journal and is not opened again. ``cut_off``: the agent, or we, went away in a turn, and it has not
+    been asked yet what it said meanwhile.
     """
 
     installation: str
