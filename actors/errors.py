@@ -23,10 +23,12 @@ The tree::
     │   ├── MediaTypeError
     │   ├── NotAcceptableError
     │   ├── BatchError
+    │   ├── ResumeTokenError
     │   └── AgentProtocolError
     ├── ApplicationFault           category "application": allowed, but not now or not here
     │   ├── SessionNotFoundError
     │   ├── SessionClosedError
+    │   ├── ResumeTokenExpiredError
     │   ├── QuestionUnknownError
     │   ├── PromptQueueFullError
     │   ├── AgentCapabilityError
@@ -256,6 +258,14 @@ class BatchError(ProtocolFault):
     http_status = 501
 
 
+class ResumeTokenError(ProtocolFault):
+    """A resume token that is none of ours, or was changed."""
+
+    code = "resume-token-invalid"
+    recovery = "Load the session; its answer holds a new resume token."
+    rpc_code = -32602
+
+
 class AgentProtocolError(ProtocolFault):
     """The agent sent what the protocol does not allow, or speaks no version that we speak."""
 
@@ -286,6 +296,14 @@ class SessionClosedError(ApplicationFault):
 
     code = "session-closed"
     recovery = "Start a new session with session/new."
+    http_status = 410
+
+
+class ResumeTokenExpiredError(ApplicationFault):
+    """A resume token that is older than a day."""
+
+    code = "resume-token-expired"
+    recovery = "Load the session; its answer holds a new resume token."
     http_status = 410
 
 

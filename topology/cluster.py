@@ -44,6 +44,7 @@ class Cluster:
 
     def __init__(self, settings: Settings, data: DataDirectory) -> None:
         self._settings = settings
+        self._token_key = data.token_key()
         self._storage = StorageSettings(
             gateway=token_hex(8),
             journal=data.journal_url(settings.journal),
@@ -116,6 +117,7 @@ class Cluster:
         ray_serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
         ingress = IngressSettings(
             secret=self._secret,
+            token_key=self._token_key,
             max_frame_bytes=settings.max_frame_bytes,
             allowed_hosts=tuple(sorted(LOOPBACK_NAMES)) if settings.is_loopback else (),
             allowed_origins=settings.allowed_origins,

@@ -1,4 +1,4 @@
-"""The gateway's data directory: one gateway at a time, the journal, the key of its secrets."""
+"""The gateway's data directory: one gateway at a time, the journal, its keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from actors.connection.sealing import new_key
 
 LOCK: Final = "lock"
 JOURNAL: Final = "journal.db"
-KEY: Final = "seal.key"
+SEAL_KEY: Final = "seal.key"
+TOKEN_KEY: Final = "token.key"  # noqa: S105 - the name of a file
 
 
 class DataDirectory:
@@ -56,8 +57,16 @@ class DataDirectory:
         return {"sqlite": f"sqlite:{self.path / JOURNAL}", "memory": "memory:"}.get(setting, setting)
 
     def seal_key(self) -> str:
-        """The key of what the journal keeps sealed; made once, readable for this user alone."""
-        path = self.path / KEY
+        """The key of what the journal keeps sealed."""
+        return self._kept(SEAL_KEY)
+
+    def token_key(self) -> str:
+        """The key that resume tokens are signed with."""
+        return self._kept(TOKEN_KEY)
+
+    def _kept(self, name: str) -> str:
+        """A key that is made once, and is readable for this user alone."""
+        path = self.path / name
         if not path.exists():
             partial = path.with_suffix(".new")
             partial.unlink(missing_ok=True)

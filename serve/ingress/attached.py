@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+
+Seq = Annotated[int, msgspec.Meta(ge=0, lt=2**48)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,12 @@ class Attached:
 
 
 class _About(msgspec.Struct):
-    seq: int = 0
+    seq: Seq = 0
     reset: bool = False
 
 
 class _Meta(msgspec.Struct):
-    lumilink: _About = msgspec.field(default_factory=_About)
+    lumilink: _About | None = None
 
 
 class _Result(_About):
@@ -45,7 +48,10 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 
 def read_attached(answer: bytes) -> Attached:
-    """Read it from the result, where our own method puts it, or from its ``_meta.lumilink``."""
+    """Read it from the result's ``_meta.lumilink`` or, if that is not there, from the result itself.
+
+    Our own method has it in the result. In the answers to others that is the agent's, and ours goes first.
+    """
     try:
         found = _decode(answer)
     except msgspec.DecodeError:
@@ -53,5 +59,5 @@ def read_attached(answer: bytes) -> Attached:
     if found.error is not None:
         return Attached(error=found.error.message)
     result = found.result or _Result()
-    about = result.meta.lumilink if result.meta is not None else result
-    return Attached(max(result.seq, about.seq), result.reset or about.reset)
+    about = (result.meta.lumilink if result.meta is not None else None) or result
+    return Attached(about.seq, about.reset)

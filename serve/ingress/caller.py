@@ -21,6 +21,3 @@ class Caller(ViewOwner, Protocol):
 
     def opens(self, message: Envelope, view: SessionView) -> None:
         """From now on the answer to ``message`` is awaited from ``view``."""
-
-    def prompts_on(self, view: SessionView) -> tuple[bytes, ...]:
-        """The ids of the prompts that a worker was told of on this view and has not answered."""

@@ -15,11 +15,12 @@ from typing import Protocol
 import msgspec
 
 from actors import errors
-from actors.protocol import compose, methods
+from actors.protocol import compose, methods, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, request_id_of
 from actors.protocol.handshake import join_capabilities
 from actors.protocol.models import CancelRequestParams, InitializeParams
 from serve.ingress import opening, sessions
+from serve.ingress.attached import read_attached
 from serve.ingress.gateway import Gateway
 from serve.ingress.views import SessionView
 
@@ -35,8 +36,14 @@ class Outlet(Protocol):
     def to_connection(self, message: bytes) -> None:
         """A message on the connection itself."""
 
-    def to_session(self, view: SessionView, message: bytes) -> None:
-        """A message of a session; once the client has taken it, ``view.passed`` is due."""
+    def to_session(self, view: SessionView, message: bytes, seq: int) -> None:
+        """A message of a session, whose event has this seq, or 0 if it is none.
+
+        Once the client has taken it, ``view.passed`` is due.
+        """
+
+    def answered(self, view: SessionView, answer: bytes) -> None:
+        """The answer to a request on a session; ``view.passed`` is due as well."""
 
     def opened(self, view: SessionView, answer: bytes) -> None:
         """The answer to the request that attached the client to a session."""
@@ -167,9 +174,9 @@ class ClientConnection:
 
     # ------------------------------------------------------------------ ViewOwner
 
-    def view_data(self, view: SessionView, message: bytes) -> None:
+    def view_data(self, view: SessionView, message: bytes, seq: int) -> None:
         """A message of a session."""
-        self._outlet.to_session(view, message)
+        self._outlet.to_session(view, message, seq)
 
     def view_answer(self, view: SessionView, request_id: bytes, message: bytes) -> None:
         """An answer. Those that open a session belong to the connection, all others to the session."""
@@ -177,11 +184,19 @@ class ClientConnection:
             # It was answered with an error when its worker was lost, and a request has one answer.
             view.passed(len(message))
         elif view.opening is not None and request_id == view.opening.request_id:
+            self._outlet.opened(view, self._with_token(view, message))
             view.opening = None
-            self._outlet.opened(view, message)
             view.passed(len(message))
         else:
-            self._outlet.to_session(view, message)
+            self._outlet.answered(view, message)
+
+    def _with_token(self, view: SessionView, answer: bytes) -> bytes:
+        """The answer that attaches the client, with the token by which it can come back to this point."""
+        attached = read_attached(answer)
+        if attached.error is not None:
+            return answer
+        token = self.gateway.tokens.issue(self.installation, view.session_id, attached.seq)
+        return rewrite.with_result_meta(answer, {"resumeToken": token})
 
     def view_cut(self, view: SessionView, error: errors.LumiLinkError) -> tuple[bytes, ...]:
         """The view lost its worker: prompts go on waiting for it, other requests have ended."""

@@ -11,6 +11,7 @@ from actors.capacity.ledger import Place
 from serve.ingress.book import CapacityBook
 from serve.ingress.links import WorkerLinks
 from serve.ingress.reattaching import Reached
+from serve.ingress.resume_tokens import ResumeTokens
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -21,7 +22,11 @@ CALL_DEADLINE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class IngressSettings:
-    """What an ingress replica is told when it is made. The cluster secret is kept out of ``repr``."""
+    """What an ingress replica is told when it is made. Secrets are kept out of ``repr``.
+
+    ``token_key`` signs resume tokens: the same for all replicas, and after a restart. Without one they are
+    signed with the cluster secret, and good until the gateway is restarted.
+    """
 
     secret: str = field(repr=False)
     host: str = "127.0.0.1"
@@ -31,6 +36,7 @@ class IngressSettings:
     profile_deadline_s: float = 60.0
     sse_keepalive_s: float = 15.0
     connection_idle_s: float = 300.0
+    token_key: str = field(default="", repr=False)
 
 
 class Gateway:
@@ -40,6 +46,7 @@ class Gateway:
         self.settings = settings
         self.links = links
         self.capacity = capacity
+        self.tokens = ResumeTokens((settings.token_key or settings.secret).encode())
         self._profile: bytes | None = None
         self._profile_task: asyncio.Task[bytes] | None = None
         self._profile_at = float("-inf")

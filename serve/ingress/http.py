@@ -19,10 +19,12 @@ from actors.protocol import methods
 from actors.protocol.envelope import Envelope, MessageKind, parse
 from actors.protocol.identifiers import new_connection_id, new_session_id
 from serve.ingress.client import ClientConnection
+from serve.ingress.event_stream import EventReader, event_response
 from serve.ingress.gateway import Gateway
 from serve.ingress.opening import METHODS as OPENING_METHODS
 from serve.ingress.peers import AcpRequest, Answer, Peers
-from serve.ingress.streams import EventStream, StreamOutlet, event_response
+from serve.ingress.resume_tokens import Position
+from serve.ingress.streams import Sign, StreamOutlet
 from serve.problem import problem
 
 log = logging.getLogger("lumilink.ingress")
@@ -39,7 +41,11 @@ class HttpConnection:
     """A client connection together with its streams; lives until DELETE, or until nobody uses it."""
 
     def __init__(self, connection_id: str, installation: str, gateway: Gateway) -> None:
-        self.outlet = StreamOutlet()
+
+        def signer(session_id: str) -> Sign:
+            return gateway.tokens.stream(installation, session_id).at
+
+        self.outlet = StreamOutlet(signer, gateway.links.rewind)
         self.client = ClientConnection(connection_id, installation, gateway, self.outlet)
         self.used_at = asyncio.get_running_loop().time()
 
@@ -78,6 +84,7 @@ class StreamableHttp:
                 session_id=http.headers.get("acp-session-id"),
                 content_type=http.headers.get("content-type", ""),
                 accept=http.headers.get("accept", ""),
+                last_event_id=http.headers.get("last-event-id"),
                 body=await self._body(http) if http.method == "POST" else b"",
             )
             return await self._respond(request)
@@ -89,8 +96,8 @@ class StreamableHttp:
         if request.method == "GET":
             if home is not None:
                 return event_response(await self._peers.relay(home, request))
-            stream = await self.stream(request)
-            return event_response(stream.events(self._gateway.settings.sse_keepalive_s))
+            reader = await self.stream(request)
+            return event_response(reader.events(self._gateway.settings.sse_keepalive_s))
         found = await (self._peers.forward(home, request) if home else self.answer(request))
         media_type = "application/json" if found.body else None
         return Response(found.body, found.status, dict(found.headers), media_type)
@@ -115,8 +122,8 @@ class StreamableHttp:
         await self._close(self._connection(request).client.connection_id)
         return Answer(202)
 
-    async def stream(self, request: AcpRequest) -> EventStream:
-        """The stream that a GET asks for: the connection's, or a session's."""
+    async def stream(self, request: AcpRequest) -> EventReader:
+        """The stream that a GET asks for: the connection's, or a session's after the event that it names."""
         if not any(wanted in request.accept for wanted in ("text/event-stream", "text/*", "*/*")):
             raise errors.NotAcceptableError(
                 f"Accept is {request.accept or 'missing'}, expected text/event-stream"
@@ -124,10 +131,21 @@ class StreamableHttp:
         connection = self._connection(request)
         connection.use()
         if request.session_id is None:
-            return connection.outlet.connection
-        if request.session_id not in connection.client.views:
+            return connection.outlet.connection.read()
+        view = connection.client.views.get(request.session_id)
+        if view is None:
             _check_awaited(connection, request.session_id)
-        return connection.outlet.session(request.session_id)
+        position = self._last_position(request) if request.last_event_id else None
+        stream = connection.outlet.session(request.session_id)
+        if position is not None:
+            stream.go_on_after(position, view)
+        return stream.read()
+
+    def _last_position(self, request: AcpRequest) -> Position:
+        point = self._gateway.tokens.read(request.last_event_id or "", request.installation)
+        if point.session_id != request.session_id:
+            raise errors.InvalidRequestError("Last-Event-ID and Acp-Session-Id name different sessions")
+        return point.position
 
     async def _post(self, request: AcpRequest) -> Answer:
         media_type = request.content_type.partition(";")[0].strip().lower()
@@ -141,6 +159,8 @@ class StreamableHttp:
         connection = self._connection(request)
         _check_session(connection, message, request.session_id)
         connection.use()
+        if message.method == "session/load" and message.session_id is not None:
+            connection.outlet.shows_all_of(message.session_id)
         connection.client.take(message.frame)
         return Answer(202)
 

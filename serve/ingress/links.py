@@ -16,7 +16,7 @@ from actors.link.greeting import Greeting
 from serve.ingress.attached import Attached, read_attached
 from serve.ingress.book import CapacityBook
 from serve.ingress.reattaching import Reached, Reattaching
-from serve.ingress.views import Arrival, Opening, SessionView, ViewOwner
+from serve.ingress.views import Arrival, Opening, Rewinding, SessionView, ViewOwner
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -88,6 +88,24 @@ class WorkerLinks:
         self.withdraw(view)
         view.settle(None)
 
+    def rewind(self, view: SessionView, after_seq: int, rewinding: Rewinding) -> None:
+        """Show again what came after an event: not all that was passed on has reached the client.
+
+        The view's stream is not closed: it gives way to the new one, and requests that are under way on it
+        are answered there.
+        """
+        was_away = view.is_away
+        view.go_back(after_seq, rewinding)
+        error = errors.LinkBrokenError("the view is to go back")
+        if not was_away:
+            self._views.pop((view.channel, view.stream), None)
+            self._reattaching.begin([view], view.life, error)
+            return
+        returning = self._returning.pop((view.channel, view.stream), None)
+        if returning is not None:
+            # It was asked for from where it was: once more, from where it is wanted now.
+            returning.settle(error)
+
     def shut(self) -> None:
         """End all links."""
         self._reattaching.cancel()
@@ -126,7 +144,7 @@ class WorkerLinks:
     def withdraw(self, view: SessionView) -> None:
         """Tell the worker, if it can be told, that nobody looks at this view any more."""
         key = (view.channel, view.stream)
-        known = self._views.pop(key, None) or self._returning.pop(key, None)
+        known = self._views.pop(key, None) or self._returning.pop(key, None) or view.rewinding
         if known is not None and view.channel.is_open:
             view.channel.send_close(view.stream, errors.RequestCancelledError("the client left"))
 
@@ -162,7 +180,7 @@ class WorkerLinks:
                 return
         if seq:
             view.cursor = seq
-        view.owner.view_data(view, message)
+        view.owner.view_data(view, message, seq)
 
     def link_answer(self, channel: Channel, stream: int, request_id: object, message: bytes) -> None:
         """An answer for one client, or for us."""
@@ -252,7 +270,10 @@ class WorkerLinks:
         """The worker's answer to our own request, which it says after all that the view had missed."""
         view.attach_id = b""
         view.cursor = max(view.cursor, answer.seq)
-        if answer.reset:
+        rewinding, view.rewinding = view.rewinding, None
+        if rewinding is not None and answer.error is None:
+            rewinding.caught_up()
+        elif answer.reset:
             self.withdraw(view)
             gone = "events that this client has not seen are gone: load the session"
             self.end(view, errors.LinkBrokenError(gone))

@@ -25,10 +25,14 @@ _SHAPES: dict[str, type[msgspec.Struct]] = {
 
 
 class AttachParams(msgspec.Struct, frozen=True, rename="camel"):
-    """``_lumilink/session/attach``: come back to a session and miss nothing after ``afterSeq``."""
+    """``_lumilink/session/attach``: come back to a session and miss nothing after ``afterSeq``.
 
-    session_id: str
-    after_seq: int = 0
+    A ``resumeToken`` says both which session and after which event.
+    """
+
+    session_id: str | None = None
+    after_seq: int | None = None
+    resume_token: str | None = None
 
 
 class _LumiLinkMeta(msgspec.Struct, rename="camel"):
@@ -45,7 +49,7 @@ async def open_view(client: Caller, message: Envelope) -> None:
         await _open_new(client, message)
         return
     assert message.method is not None
-    session_id, after_seq = _target(message)
+    session_id, after_seq = _target(client, message)
     reached = await client.gateway.reach(session_id)
     forks = message.method == "session/fork"
     old = None if forks else client.views.get(session_id)
@@ -92,14 +96,26 @@ def _open(client: Caller, message: Envelope, reached: Reached, session_id: str, 
     client.opens(message, view)
 
 
-def _target(message: Envelope) -> tuple[str, int]:
+def _target(client: Caller, message: Envelope) -> tuple[str, int]:
     if message.method == ATTACH:
-        params = params_of(message, AttachParams)
-        return params.session_id, params.after_seq
+        return _cursor(client, params_of(message, AttachParams))
     params_of(message, _SHAPES[str(message.method)])
     if message.session_id is None:
         raise errors.InvalidParamsError("params.sessionId: missing")
     return message.session_id, 0
+
+
+def _cursor(client: Caller, params: AttachParams) -> tuple[str, int]:
+    if params.resume_token is None:
+        if params.session_id is None:
+            raise errors.InvalidParamsError("params.sessionId: missing, and so is resumeToken")
+        return params.session_id, params.after_seq or 0
+    if params.after_seq is not None:
+        raise errors.InvalidParamsError("params: afterSeq and resumeToken exclude each other")
+    point = client.gateway.tokens.read(params.resume_token, client.installation)
+    if params.session_id not in (None, point.session_id):
+        raise errors.InvalidRequestError("params.sessionId and params.resumeToken name different sessions")
+    return point.session_id, point.position.seq
 
 
 def workspace_of(params: NewSessionParams, installation: str) -> str:

@@ -11,14 +11,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from actors import errors
 from actors.capacity.shell import IngressReport
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer, connect
-from serve.ingress.streams import EventStream
+from serve.ingress.event_stream import EventReader
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -37,7 +37,8 @@ class AcpRequest:
     session_id: str | None = None
     content_type: str = ""
     accept: str = ""
-    body: bytes = b""
+    last_event_id: str | None = field(default=None, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class HomeHttp(Protocol):
     async def answer(self, request: AcpRequest) -> Answer:
         """Serve a POST or DELETE of a connection that is held here."""
 
-    async def stream(self, request: AcpRequest) -> EventStream:
-        """The stream that a GET asks for."""
+    async def stream(self, request: AcpRequest) -> EventReader:
+        """The stream that a GET asks for, which is that GET's from now on."""
 
 
 class _Relay:

@@ -222,7 +222,7 @@ class _Return:
         try:
             await self._chase(trip, place)
         except errors.LumiLinkError as error:
-            if error.retryable:
+            if error.retryable and not isinstance(error, errors.SlowConsumerError):
                 self._fail([trip], error)
                 return
             self._roads.end(trip.view, error)
@@ -238,6 +238,9 @@ class _Return:
             if trip.view.over:
                 return
             arrival = await self._attach(trip, channel, place.life)
+            if isinstance(arrival, errors.SlowConsumerError) and trip.view.rewinding is not None:
+                trip.view.rewinding.start_over()
+                arrival = await self._attach(trip, channel, place.life, again=False)
             if arrival is None:
                 return
             if isinstance(arrival, errors.LumiLinkError):
@@ -249,7 +252,8 @@ class _Return:
                 place = holder
         raise errors.SessionMovedError(f"the session moved {MAX_HOPS} times while it was followed", 1.0)
 
-    async def _attach(self, trip: _Trip, channel: Channel, life: str) -> Arrival:
+    async def _attach(self, trip: _Trip, channel: Channel, life: str, *, again: bool = True) -> Arrival:
+        """Without ``again`` it is shown what is kept, even where that is not all that it misses."""
         view = trip.view
         # No client can have guessed this id.
         attach_id = f"lumilink/{secrets.token_urlsafe(16)}"
@@ -260,7 +264,7 @@ class _Return:
             client=view.owner.connection_id,
             installation=view.owner.installation,
             after_seq=view.cursor,
-            reattach=True,
+            reattach=again,
             pending=view.pending,
             dead=trip.dead,
         )

@@ -77,8 +77,8 @@ class ResumeTokens:
     def read(self, token: str, installation: str) -> ResumePoint:
         """What a token of ``installation`` says.
 
-        Raises InvalidParamsError for one that is not ours, or that is older than a day, and
-        SessionNotFoundError for one of another installation.
+        Raises ResumeTokenError for one that is not ours, ResumeTokenExpiredError for one that is older than a
+        day, and SessionNotFoundError for one of another installation.
         """
         raw = _decoded(token)
         head, tail, mac = raw[:-_TAIL], raw[-_TAIL:-_MAC_BYTES], raw[-_MAC_BYTES:]
@@ -91,7 +91,7 @@ class ResumeTokens:
         if not hmac.compare_digest(head[5:_HEAD_FIXED], self._tag(installation)):
             raise errors.SessionNotFoundError("resume token: no session that you may see")
         if self._now() - int.from_bytes(head[1:5]) > GOOD_FOR_S:
-            raise errors.InvalidParamsError("resume token: older than 24 hours; load the session")
+            raise errors.ResumeTokenExpiredError("resume token: older than 24 hours")
         session_id = head[_HEAD_FIXED:].rstrip(b"\0").decode()
         seq, answers = tail[:_SEQ_BYTES], tail[_SEQ_BYTES:]
         return ResumePoint(session_id, Position(int.from_bytes(seq), int.from_bytes(answers)))
@@ -149,5 +149,5 @@ def _decoded(token: str) -> bytes:
     return raw
 
 
-def _not_ours() -> errors.InvalidParamsError:
-    return errors.InvalidParamsError("resume token: not one of this gateway's")
+def _not_ours() -> errors.ResumeTokenError:
+    return errors.ResumeTokenError("resume token: not one of this gateway's")

@@ -111,13 +111,17 @@ class DirectOutlet:
         else:
             self._overflowed.set()
 
-    def to_session(self, view: SessionView, message: bytes) -> None:
+    def to_session(self, view: SessionView, message: bytes, seq: int) -> None:
         """A message of a session."""
         if self._queue or self._socket.is_congested:
             self._queue.append((message, view))
             return
         self._socket.write_text(message)
         view.passed(len(message))
+
+    def answered(self, view: SessionView, answer: bytes) -> None:
+        """An answer goes like any other message of its session."""
+        self.to_session(view, answer, 0)
 
     def opened(self, view: SessionView, answer: bytes) -> None:
         """The answer goes like any other: there is one stream for all."""

@@ -19,14 +19,24 @@ Arrival = str | errors.LumiLinkError | None
 worker that holds the session's workspace, or what it failed with."""
 
 
+class Rewinding(Protocol):
+    """Who let a view go back, and is told how it goes."""
+
+    def start_over(self) -> None:
+        """Not all that came after is kept: everything that is will be shown now."""
+
+    def caught_up(self) -> None:
+        """All that had been shown before has been shown again."""
+
+
 class ViewOwner(Protocol):
     """The client connection that a view belongs to."""
 
     connection_id: str
     installation: str
 
-    def view_data(self, view: SessionView, message: bytes) -> None:
-        """A message of the session."""
+    def view_data(self, view: SessionView, message: bytes, seq: int) -> None:
+        """A message of the session; ``seq`` is that of the event, 0 for what is none."""
 
     def view_answer(self, view: SessionView, request_id: bytes, message: bytes) -> None:
         """The answer to one of the client's requests."""
@@ -36,6 +46,9 @@ class ViewOwner(Protocol):
 
         Every other request on it is answered with ``error``. Returns the ids of the prompts.
         """
+
+    def prompts_on(self, view: SessionView) -> tuple[bytes, ...]:
+        """The ids of the prompts that a worker was told of on this view and has not answered."""
 
     def view_ended(self, view: SessionView, error: errors.LumiLinkError) -> None:
         """The view is over: refused, closed, or it could not be brought back."""
@@ -56,7 +69,7 @@ class SessionView:
     ``opening`` is there until the client's request is answered. ``cursor`` is the seq of the newest event
     that was passed to the client. ``life`` is that of the worker that it is, or was last, attached at.
 
-    While it is *away*, because it lost its worker, what the client says waits here.
+    While it is *away*, because it lost its worker or goes back, what the client says waits here.
     """
 
     __slots__ = (
@@ -73,6 +86,7 @@ class SessionView:
         "over",
         "owner",
         "pending",
+        "rewinding",
         "session_id",
         "stream",
     )
@@ -91,6 +105,7 @@ class SessionView:
         self.hops = 0
         self.pending: tuple[bytes, ...] = ()
         self.attach_id = b""
+        self.rewinding: Rewinding | None = None
         self.arrival: asyncio.Future[Arrival] | None = None
         self._waiting: list[bytes] | None = None
         self._frames = 0
@@ -134,6 +149,14 @@ class SessionView:
     def hold(self) -> None:
         """Another worker is to be told of the client's request: what else the client says waits."""
         if self._waiting is None:
+            self._waiting = []
+
+    def go_back(self, after_seq: int, rewinding: Rewinding) -> None:
+        """The next worker that has it is to show what came after an event, which may be the same one."""
+        self.cursor = after_seq
+        self.rewinding = rewinding
+        if self._waiting is None:
+            self.pending = self.owner.prompts_on(self)
             self._waiting = []
 
     def put_on(self, channel: Channel, life: str, stream: int) -> None:

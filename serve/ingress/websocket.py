@@ -40,10 +40,14 @@ class _AsgiOutlet:
             self._queue.append((message, None))
         self._filled.set()
 
-    def to_session(self, view: SessionView, message: bytes) -> None:
+    def to_session(self, view: SessionView, message: bytes, seq: int) -> None:
         """Queue a message of a session."""
         self._queue.append((message, view))
         self._filled.set()
+
+    def answered(self, view: SessionView, answer: bytes) -> None:
+        """Queue the answer like any other message of its session."""
+        self.to_session(view, answer, 0)
 
     def opened(self, view: SessionView, answer: bytes) -> None:
         """Queue the answer like any other: there is one stream for all."""

@@ -105,7 +105,8 @@ class GatewayProcess:
         self.stop()
 
     def start(self) -> None:
-        """Start it in a process group of its own, as a shell does."""
+        """Start it, for the first time or again, in a process group of its own, as a shell does."""
+        self.temp.mkdir(exist_ok=True)
         with self._log("stdout").open("wb") as stdout, self._log("stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
                 [str(LUMILINK), *self._arguments],
@@ -186,6 +187,19 @@ class GatewayProcess:
         """Its workers."""
         return process_census.titled(self.mark, "ray::WorkerShell")
 
+    def worker_of(self, cwd: object) -> psutil.Process:
+        """The worker that runs the agents of a working directory. Raises GatewayError if none does."""
+        for agent in self.agents():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                parent = agent.parent()
+                if parent is not None and Path(agent.cwd()) == Path(str(cwd)):
+                    return parent
+        raise GatewayError(f"no agent works in {cwd}: {self.last_words()}")
+
+    def haproxies(self) -> list[psutil.Process]:
+        """Its HAProxy; two for a moment, when it has just been given new settings."""
+        return process_census.titled(self.mark, "/bin/haproxy")
+
     def replicas(self) -> list[psutil.Process]:
         """Its ingress replicas."""
         return process_census.titled(self.mark, "ray::ServeReplica:ingress:")
@@ -196,7 +210,7 @@ class GatewayProcess:
 
     def run_dirs(self) -> set[Path]:
         """Where its sockets are: the folder that HAProxy was told to take its settings from."""
-        said = [" ".join(process.cmdline()) for process in process_census.titled(self.mark, "/bin/haproxy")]
+        said = [" ".join(process.cmdline()) for process in self.haproxies()]
         return {Path(found) for text in said for found in re.findall(r"/\S*?/lumilink-[^/]+", text)}
 
     async def topology(self) -> dict[str, list[dict[str, object]]]:

@@ -15,6 +15,7 @@ from support.peer import DEADLINE_S, Peer
 
 CONNECTION_ID: Final = "Acp-Connection-Id"
 SESSION_ID: Final = "Acp-Session-Id"
+LAST_EVENT_ID: Final = "Last-Event-ID"
 ON_SESSION: Final = frozenset(
     {"session/prompt", "session/cancel", "session/close", "session/set_mode", "session/set_config_option"}
 )
@@ -30,7 +31,7 @@ class UnexpectedStatusError(Exception):
 class HttpPeer(Peer):
     """One connection: POSTs, and streams that are open for as long as it is.
 
-    ``heard`` is what came on each stream; None names the connection's.
+    ``heard`` is what came on each stream, ``last_ids`` the newest id on it; None names the connection's.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient) -> None:
@@ -39,6 +40,7 @@ class HttpPeer(Peer):
         self.client = client
         self.connection_id = ""
         self.heard: dict[str | None, list[Json]] = {}
+        self.last_ids: dict[str | None, str] = {}
         self.keepalives = 0
         self._streams: dict[str | None, asyncio.Task[None]] = {}
 
@@ -94,10 +96,13 @@ class HttpPeer(Peer):
 
     # ------------------------------------------------------------------ streams
 
-    async def open_stream(self, session_id: str | None = None) -> None:
-        """Read a stream, the connection's or a session's, until the peer is closed."""
+    async def open_stream(self, session_id: str | None = None, after: str | None = None) -> None:
+        """Read a stream, the connection's or a session's, until the peer is closed.
+
+        ``after`` is the id of the event after which it is to go on.
+        """
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._streams[session_id] = asyncio.create_task(self._read(session_id, opened))
+        self._streams[session_id] = asyncio.create_task(self._read(session_id, opened, after))
         async with asyncio.timeout(DEADLINE_S):
             await opened
 
@@ -120,8 +125,10 @@ class HttpPeer(Peer):
             task.cancel()
         await asyncio.gather(*self._streams.values(), return_exceptions=True)
 
-    async def _read(self, session_id: str | None, opened: asyncio.Future[None]) -> None:
+    async def _read(self, session_id: str | None, opened: asyncio.Future[None], after: str | None) -> None:
         headers = {**self.headers(session_id), "Accept": "text/event-stream"}
+        if after is not None:
+            headers[LAST_EVENT_ID] = after
         async with self.client.stream("GET", self.url, headers=headers) as answer:
             if answer.status_code != 200:
                 await answer.aread()
@@ -133,11 +140,17 @@ class HttpPeer(Peer):
                 await self._read_events(session_id, answer)
 
     async def _read_events(self, session_id: str | None, answer: httpx.Response) -> None:
+        last_id = ""
         async for line in answer.aiter_lines():
             if line.startswith("data:"):
                 message = json.loads(line.removeprefix("data:"))
                 self.heard.setdefault(session_id, []).append(message)
+                # Noted with its event: an id whose event did not arrive is none.
+                if last_id:
+                    self.last_ids[session_id] = last_id
                 await self.keep(message)
+            elif line.startswith("id:"):
+                last_id = line.removeprefix("id:").strip()
             elif line.startswith(":"):
                 self.keepalives += 1
 

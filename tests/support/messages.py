@@ -25,9 +25,10 @@ def initialize(**client_capabilities: object) -> Json:
     return {"protocolVersion": 1, "clientCapabilities": client_capabilities}
 
 
-def prompt(session_id: str, text: str) -> Json:
-    """The params of ``session/prompt``."""
-    return {"sessionId": session_id, "prompt": [{"type": "text", "text": text}]}
+def prompt(session_id: str, text: str, prompt_id: str | None = None) -> Json:
+    """The params of ``session/prompt``; ``prompt_id`` makes it safe to repeat."""
+    params: Json = {"sessionId": session_id, "prompt": [{"type": "text", "text": text}]}
+    return params if prompt_id is None else params | {"_meta": {"lumilink": {"promptId": prompt_id}}}
 
 
 def chosen(option_id: str) -> Json:
@@ -59,4 +60,13 @@ def cursors(messages: list[Json], session_id: str) -> list[int]:
         seq = params.get("_meta", {}).get("lumilink", {}).get("seq")
         if params.get("sessionId") == session_id and seq is not None:
             found.append(seq)
+    return found
+
+
+def said(messages: list[Json], session_id: str) -> list[tuple[int, str]]:
+    """What a session's agent said, each text with its ``seq``, in the order of its arrival."""
+    found = []
+    for message in messages:
+        for text in texts([message], session_id):
+            found.append((message["params"]["_meta"]["lumilink"]["seq"], text))
     return found

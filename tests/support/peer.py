@@ -129,9 +129,17 @@ class Peer(ABC):
         """``session/load``."""
         return await self.ask("session/load", {"sessionId": session_id, "cwd": str(cwd), "mcpServers": []})
 
-    async def start_prompt(self, session_id: str, text: str) -> int:
+    async def resume(self, session_id: str, cwd: object = "/") -> Json:
+        """``session/resume``."""
+        return await self.ask("session/resume", {"sessionId": session_id, "cwd": str(cwd), "mcpServers": []})
+
+    async def attach(self, session_id: str, after_seq: int) -> Json:
+        """``_lumilink/session/attach``: come back where one was."""
+        return await self.ask("_lumilink/session/attach", {"sessionId": session_id, "afterSeq": after_seq})
+
+    async def start_prompt(self, session_id: str, text: str, prompt_id: str | None = None) -> int:
         """``session/prompt``; returns the request's id at once."""
-        return await self.start("session/prompt", prompt(session_id, text))
+        return await self.start("session/prompt", prompt(session_id, text, prompt_id))
 
     async def prompt(self, session_id: str, text: str, within_s: float = DEADLINE_S) -> str:
         """A whole turn; returns its stop reason."""

@@ -4,6 +4,7 @@ The first line of the file ``behaviour`` in its working directory says how it st
 is the example agent. A prompt's text is a script, one step a line::
 
     say N [BYTES]    N updates, each with its number, padded to BYTES
+    drip N MS        N updates, each with its number, MS milliseconds apart
     await FILE       go on once FILE is in the working directory
     ask              ask for permission; say the outcome
     read PATH        ask the client for a file; say its text, or the error's code
@@ -13,6 +14,9 @@ is the example agent. A prompt's text is a script, one step a line::
     exit CODE        end the process
     wait             until the turn is cancelled
     hang             for ever, whatever the client says
+
+It notes each of its starts and each prompt that it gets in files of its working directory; see
+``workspace.py``.
 
 It answers every method that it does not know with an error, but ``_test/never_answered`` not at all. It
 needs the standard library alone, so that hundreds of it fit on a small machine.
@@ -30,6 +34,8 @@ from pathlib import Path
 from typing import Any
 
 POLL_S = 0.01
+STARTS = "agent-starts"
+PROMPTS = "agent-prompts"
 OPTIONS = [
     {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
     {"optionId": "no", "name": "No", "kind": "reject_once"},
@@ -97,6 +103,7 @@ class Agent:
         elif method == "session/prompt":
             turn = Turn(self, message["id"], params["sessionId"])
             text = params["prompt"][0]["text"]
+            note(PROMPTS, json.dumps(text))
             threading.Thread(target=turn.run, args=(text,), daemon=True).start()
         elif method == "session/cancel":
             self.cancelled[params["sessionId"]].set()
@@ -143,6 +150,12 @@ class Turn:
                 raise CancelledTurnError
             self.update(f"{number} ".ljust(int(size), "."))
 
+    def drip(self, count: str, pause_ms: str) -> None:
+        for number in range(1, int(count) + 1):
+            if self.cancelled.wait(int(pause_ms) / 1000):
+                raise CancelledTurnError
+            self.update(f"{number} ")
+
     def await_file(self, name: str) -> None:
         while not Path(name).exists():
             if self.cancelled.wait(POLL_S):
@@ -185,6 +198,7 @@ class Turn:
 
 STEPS: dict[str, Callable[..., None]] = {
     "say": Turn.say,
+    "drip": Turn.drip,
     "await": Turn.await_file,
     "ask": Turn.ask,
     "read": Turn.read,
@@ -218,7 +232,14 @@ def begin() -> None:
         sys.stdout.flush()
     while BEHAVIOUR == "never-answers":
         time.sleep(POLL_S)
+    note(STARTS, str(os.getpid()))
     Agent().serve()
+
+
+def note(name: str, line: str) -> None:
+    """Add a line to a file of the working directory, in one write: others may do so at the same time."""
+    with Path(name).open("a") as file:
+        file.write(line + "\n")
 
 
 def behaviour() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 
@@ -19,3 +20,15 @@ class Workspace:
     def signal(self, name: str) -> None:
         """Make the file that an ``await`` of the agent's script waits for."""
         (self.path / name).touch()
+
+    def starts(self) -> list[int]:
+        """The process ids of all scripted agents that were started here and spoke, in order."""
+        return [int(line) for line in self._lines("agent-starts")]
+
+    def prompts(self) -> list[str]:
+        """All prompts that scripted agents got here, in order."""
+        return [json.loads(line) for line in self._lines("agent-prompts")]
+
+    def _lines(self, name: str) -> list[str]:
+        noted = self.path / name
+        return noted.read_text().splitlines() if noted.exists() else []

@@ -10,7 +10,7 @@ from actors.kernel.testing import ClockJumpLoop
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.path.name == "test_real_links.py":
+    if item.path.name in ("test_real_links.py", "test_trimmed_sessions.py"):
         return {"real-clock": asyncio.new_event_loop}
     return {"jumping-clock": ClockJumpLoop}
 

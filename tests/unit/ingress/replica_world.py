@@ -120,6 +120,9 @@ class FakeChannel:
     def send_credit(self, stream: int, frames: int, size: int) -> None:
         self.credit.append((stream, frames))
 
+    async def ask(self, method: str, arguments: Json, deadline_s: float) -> object:
+        raise errors.LinkBrokenError("a worker that only writes down answers nothing")
+
     def close(self) -> None:
         self.is_open = False
 
@@ -174,9 +177,12 @@ class Outlet:
     def to_connection(self, message: bytes) -> None:
         self.connection.append(json.loads(message))
 
-    def to_session(self, view: SessionView, message: bytes) -> None:
+    def to_session(self, view: SessionView, message: bytes, seq: int) -> None:
         self.session.append(message)
         view.passed(len(message))
+
+    def answered(self, view: SessionView, answer: bytes) -> None:
+        self.to_session(view, answer, 0)
 
     def opened(self, view: SessionView, answer: bytes) -> None:
         self.opens.append(json.loads(answer))

@@ -189,6 +189,17 @@ async def test_a_refusal_that_may_pass_is_tried_again(world: World, error: error
     assert outlet.connection == []
 
 
+async def test_a_client_that_missed_what_is_no_longer_kept_is_told_at_once(world: World):
+    _, outlet, _ = await world.attached(seq=4)
+    world.worker_dies(place("w2"))
+    again = await world.opened(2)
+    again.closes(errors.SlowConsumerError("the client fell behind what is kept of the session"))
+    await asyncio.sleep(1.0)
+
+    assert [notice["code"] for notice in notices_of(outlet)] == ["slow-consumer"]
+    assert len(world.all_opened()) == 2
+
+
 async def test_a_refusal_that_stays_ends_the_view_and_gives_the_place_back(world: World):
     _, outlet, _ = await world.attached()
     world.worker_dies(place("w2"))

@@ -9,7 +9,7 @@ import pytest
 
 from actors.connection.sealing import Sealer
 from actors.errors import SettingsError
-from topology.data_directory import JOURNAL, KEY, LOCK, DataDirectory
+from topology.data_directory import JOURNAL, LOCK, SEAL_KEY, DataDirectory
 
 HOLD = "import sys; from pathlib import Path; from topology.data_directory import DataDirectory\n"
 HOLD += "with DataDirectory(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()\n"
@@ -125,12 +125,12 @@ def test_the_key_and_the_lock_are_readable_for_their_user_alone(tmp_path: Path):
     finally:
         os.umask(before)
 
-    for name in (KEY, LOCK):
+    for name in (SEAL_KEY, LOCK):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_key_that_was_half_written_is_made_anew(tmp_path: Path):
-    half = (tmp_path / KEY).with_suffix(".new")
+    half = (tmp_path / SEAL_KEY).with_suffix(".new")
     half.write_text("half a k")
     with DataDirectory(tmp_path) as directory:
         Sealer(directory.seal_key())
