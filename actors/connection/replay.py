@@ -13,28 +13,20 @@ What the agent says in a message must be what we know, up to where our knowledge
 has *diverged*. Prompts may be spelled anew: agents keep them as they showed them to their model, and we have
 the original. So may thoughts, or be left out. The end of a turn may be missing: an agent that was killed has
 not kept what it said last.
-
-``_meta``, ids of sessions and messages, annotations of texts and the order of members are not compared.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from itertools import groupby
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-from actors.errors import ParseError
-from actors.protocol.members import decode, members_of, split
-
-USER: Final = "user_message_chunk"
-AGENT: Final = "agent_message_chunk"
-THOUGHT: Final = "agent_thought_chunk"
-_SAID: Final = frozenset({USER, AGENT, THOUGHT})
+from actors.connection.replayed import AGENT, NO_FIELDS, THOUGHT, USER, Chunk, ToolUpdate, read
+from actors.protocol.members import members_of, split
 
 STATES: Final = frozenset(
     {
@@ -48,10 +40,6 @@ STATES: Final = frozenset(
 )
 """Kinds whose last value is all that counts."""
 
-_FINISHED: Final = frozenset({b'"completed"', b'"failed"'})
-_NO_FIELDS: Final = frozenset({"sessionUpdate", "toolCallId", "_meta"})
-_NOT_COMPARED: Final = ("_meta", "sessionId", "sessionUpdate")
-
 
 class ReplayFilter:
     """What of one replay is new. ``known`` are the journalled updates and prompts, in order, from the first.
@@ -64,12 +52,12 @@ class ReplayFilter:
         self._tools: dict[str, _Tool] = {}
         self._states: dict[str, _Track] = {}
         self._newest: dict[str, bytes] = {}
-        said: list[_Chunk] = []
+        said: list[Chunk] = []
         for frame in known:
-            update = _read(frame)
-            if isinstance(update, _Chunk):
+            update = read(frame)
+            if isinstance(update, Chunk):
                 said.append(update)
-            elif isinstance(update, _ToolUpdate):
+            elif isinstance(update, ToolUpdate):
                 self._tools.setdefault(update.tool_id, _Tool()).know(update)
             else:
                 self._states.setdefault(update.kind, _Track()).know(update.value)
@@ -90,10 +78,10 @@ class ReplayFilter:
         That is the frame itself; or one with the new end of its text; or a ``tool_call_update`` with the
         fields that changed.
         """
-        update = _read(frame)
-        if isinstance(update, _Chunk):
+        update = read(frame)
+        if isinstance(update, Chunk):
             return self._new_chunk(frame, update)
-        if isinstance(update, _ToolUpdate):
+        if isinstance(update, ToolUpdate):
             return self._new_tool_update(frame, update)
         if update.kind in STATES:
             self._newest[update.kind] = frame
@@ -106,7 +94,7 @@ class ReplayFilter:
         """
         return [frame for kind, frame in self._newest.items() if self._states[kind].ended_early]
 
-    def _new_chunk(self, frame: bytes, chunk: _Chunk) -> bytes | None:
+    def _new_chunk(self, frame: bytes, chunk: Chunk) -> bytes | None:
         text = self._script.unknown_end(chunk.kind, chunk.text)
         if not text:
             return None
@@ -114,7 +102,7 @@ class ReplayFilter:
             return frame
         return _replaced(frame, ("params", "update", "content", "text"), msgspec.json.encode(text))
 
-    def _new_tool_update(self, frame: bytes, update: _ToolUpdate) -> bytes | None:
+    def _new_tool_update(self, frame: bytes, update: ToolUpdate) -> bytes | None:
         tool = self._tools.get(update.tool_id)
         if tool is None:
             if not self._script.goes_on():
@@ -130,113 +118,10 @@ class ReplayFilter:
         return _as_change(frame, names)
 
 
-class _Chunk(Struct, frozen=True, gc=False):
-    """A piece of a message. A block that is no text stands as a text that nobody would write."""
-
-    kind: str
-    text: str
-
-
-class _ToolUpdate(Struct, frozen=True):
-    """A ``tool_call`` (``creates``) or a ``tool_call_update``, with its fields' digests."""
-
-    tool_id: str
-    fields: dict[str, bytes]
-    creates: bool
-    finishes: bool
-
-
-class _State(Struct, frozen=True, gc=False):
-    """Any other update."""
-
-    kind: str
-    value: bytes
-
-
-_Update: TypeAlias = _Chunk | _ToolUpdate | _State
-
-
-class _TextContent(Struct, gc=False):
-    type: Literal["text"]
-    text: str
-
-
-class _TextUpdate(Struct, gc=False):
-    kind: Literal["user_message_chunk", "agent_message_chunk", "agent_thought_chunk"] = msgspec.field(
-        name="sessionUpdate"
-    )
-    content: _TextContent
-
-
-class _TextParams(Struct, gc=False):
-    update: _TextUpdate
-
-
-class _TextFrame(Struct, gc=False):
-    """What most of a conversation consists of, read in one pass."""
-
-    method: Literal["session/update"]
-    params: _TextParams
-
-
-_decode_text_frame = msgspec.json.Decoder(_TextFrame).decode
-
-
-def _read(frame: bytes) -> _Update:
-    """What an update says. One that cannot be read is a state with no kind."""
-    try:
-        update = _decode_text_frame(frame).params.update
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    else:
-        return _Chunk(update.kind, update.content.text)
-    try:
-        return _read_other(frame)
-    except (msgspec.DecodeError, ParseError):
-        return _State("", _digest(Raw(frame)))
-
-
-def _read_other(frame: bytes) -> _Update:
-    top = split(frame)
-    params = top.get("params", Raw(b"{}"))
-    method = decode(top["method"], str) if "method" in top else ""
-    if method != "session/update":
-        return _State(method, _digest(params))
-    update = split(params).get("update", Raw(b"{}"))
-    members = split(update)
-    kind = decode(members.get("sessionUpdate", Raw(b'""')), str)
-    if kind in _SAID:
-        block = _digest(members.get("content", Raw(b"null")))
-        return _Chunk(kind, f"\x00{block.hex()}\x00")
-    if kind in ("tool_call", "tool_call_update") and "toolCallId" in members:
-        # A field that is null is one that the update does not name.
-        told = {n: v for n, v in members.items() if n not in _NO_FIELDS and bytes(v) != b"null"}
-        return _ToolUpdate(
-            decode(members["toolCallId"], str),
-            {name: _digest(value) for name, value in told.items()},
-            creates=kind == "tool_call",
-            finishes=bytes(told.get("status", b"")) in _FINISHED,
-        )
-    return _State(kind, _digest(update))
-
-
-def _digest(text: Raw) -> bytes:
-    """Equal for JSON texts of one meaning, whatever their spelling, order and ``_meta``."""
-    try:
-        value = msgspec.json.decode(text)
-        if isinstance(value, dict):
-            for name in _NOT_COMPARED:
-                value.pop(name, None)
-        said = msgspec.json.encode(value, order="deterministic")
-    except (msgspec.DecodeError, RecursionError):
-        said = bytes(text)
-    return blake2b(said, digest_size=16).digest()
-
-
 class _Script:
     """The messages and thoughts that are known, and how far the replay has come in them."""
 
-    def __init__(self, said: Iterable[_Chunk]) -> None:
+    def __init__(self, said: Iterable[Chunk]) -> None:
         self.diverged = False
         self._runs = [
             (kind, "".join(chunk.text for chunk in chunks))
@@ -389,14 +274,14 @@ class _Tool:
         self._bare = 0
         self._finished = False
 
-    def know(self, update: _ToolUpdate) -> None:
+    def know(self, update: ToolUpdate) -> None:
         """This update of it is known."""
         self._finished = self._finished or update.finishes
         self._bare += not update.fields
         for name, value in update.fields.items():
             self._fields.setdefault(name, _Track()).know(value)
 
-    def news(self, update: _ToolUpdate) -> frozenset[str] | None:
+    def news(self, update: ToolUpdate) -> frozenset[str] | None:
         """The names of the fields that are new; None if there is nothing new in it."""
         if self._finished and any(track.is_behind for track in self._fields.values()):
             # We have seen its outcome, so this is something that we have seen too, maybe spelled anew.
@@ -418,7 +303,7 @@ class _Tool:
 def _as_change(frame: bytes, names: frozenset[str]) -> bytes:
     """The update as a ``tool_call_update`` with only these fields."""
     members = split(split(split(frame)["params"])["update"])
-    kept = {name: value for name, value in members.items() if name in names or name in _NO_FIELDS}
+    kept = {name: value for name, value in members.items() if name in names or name in NO_FIELDS}
     kept["sessionUpdate"] = Raw(b'"tool_call_update"')
     return _replaced(frame, ("params", "update"), msgspec.json.encode(kept))
 
