@@ -94,8 +94,11 @@ class Attachment:
         return not (self.gone or self._is_full())
 
     def offer(self, event: Event) -> None:
-        """Send a new event if the client keeps up; else remember nothing but the position."""
-        if self._lagging:
+        """Send a new event if the client keeps up; else remember nothing but the position.
+
+        One that was read from the journal a moment before we were told of its commit is not sent again.
+        """
+        if self._lagging or event.seq <= self.position:
             return
         if self._frames <= 0 or self._size <= 0 or self.channel.congested:
             self._lagging = True
@@ -144,7 +147,7 @@ class Attachment:
         if self.position + 1 < history.first_seq:
             return False
         self.show(history.after(self.position))
-        if self.position == history.last_seq:
+        if self.position >= history.last_seq:
             self._say_up_to(self.position)
             self._lagging = self._is_full()
         return True

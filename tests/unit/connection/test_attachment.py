@@ -50,6 +50,19 @@ def shown(attachment: Attachment) -> list[bytes]:
     return [cast("bytes", frame[3]) for frame in channel_of(attachment).frames if frame[0] != "close"]
 
 
+def test_an_event_read_before_its_commit_was_told_is_shown_once_and_the_view_is_live():
+    history, view = History(1000, 1), viewer()
+    view.start(0, 2)
+    view.say(b"7", b"answer", 2)
+    view.show([Event(1, EventKind.UPDATE, b"one"), Event(2, EventKind.UPDATE, b"two")])
+    assert view.catch_up(history)
+    publish(history, view, b"two")
+    publish(history, view, b"three")
+
+    assert shown(view) == [b"one", b"two", b"answer", b"three"]
+    assert not view.is_lagging
+
+
 def test_a_live_view_is_shown_an_event_at_once():
     history, view = History(1000), viewer()
     begin(view, history)
