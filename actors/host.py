@@ -13,6 +13,7 @@ from urllib.parse import quote
 import psutil
 
 from actors import errors
+from actors.agents.orphans import end_orphans
 from actors.agents.profile import Profile
 from actors.capacity.ledger import WorkerReport
 from actors.connection.attachment import Attachment
@@ -97,12 +98,16 @@ class Host:
         """
         settings = self._settings
         self._storage = await Storage.open(settings.storage, settings.worker_id, self)
+        self._start(self._end_orphans(self._storage.life), "end orphans")
         self.address = await self._links.listen(self._settings.host)
         gc.collect()
         # What lives from here on lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         return self.address
+
+    async def _end_orphans(self, life: str) -> None:
+        await asyncio.to_thread(end_orphans, life)
 
     async def stop(self) -> None:
         """End every link, agents included. The sessions stay in the journal."""

@@ -137,9 +137,10 @@ def verify(
     as_json: bool,
 ) -> int:
     """Check a journal's history for anything lost, doubled or out of order; exit code 1 if there is."""
-    from topology.verify import JOURNAL_FILE, Evidence, run_verify
+    from topology.data_directory import JOURNAL
+    from topology.verify import Evidence, run_verify
 
-    evidence = Evidence(journal or data_dir / JOURNAL_FILE, agents, clients)
+    evidence = Evidence(journal or data_dir / JOURNAL, agents, clients)
     return asyncio.run(run_verify(evidence, live=live, as_json=as_json))
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 MARK = "LUMILINK_RUN_DIR"
-"""The variable by which the gateway's processes are known; agents don't get it, but are their children."""
+"""The variable by which the gateway's processes are known, its agents and what they start included."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_LIMIT_S = 30.0

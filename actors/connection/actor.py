@@ -71,7 +71,8 @@ class ConnectionActor(Actor):
     async def started(self) -> None:
         """Make the agent's side; it dials when the first session is opened, or needs it."""
         scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
-        self._port = AgentPort(self.context.ref, settings, self._from_agent, self._agent_gone)
+        life = scope.lease.placement.worker
+        self._port = AgentPort(self.context.ref, settings, self._from_agent, self._agent_gone, life)
         self._sessions = SessionTable(scope.directory, self.context.ref)
         self._rejoining = Rejoining(
             self.context, self._port, self._sessions, recall, settings.agent_start_timeout_s

@@ -12,6 +12,7 @@ from actors import errors
 from actors.agents.dial import dial
 from actors.agents.inherited import inherited_environment
 from actors.agents.link import AgentLink, DialOptions
+from actors.agents.orphans import marks
 from actors.connection import states
 from actors.connection.agreement import initialize_params, read_agreement
 from actors.connection.calls import AgentCalls, OnOutcome
@@ -37,7 +38,8 @@ LOG_EVERY = 100
 class AgentPort:
     """One link to one agent, with its state and the requests that it has not answered.
 
-    ``on_message`` gets every request and notification of the agent; answers go to who asked.
+    ``life`` is that of the worker, for agents that are processes of it. ``on_message`` gets every request
+    and notification of the agent; answers go to who asked.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class AgentPort:
         settings: ConnectionSettings,
         on_message: Callable[[Envelope], None],
         on_gone: Callable[[AgentGone], None],
+        life: str = "",
     ) -> None:
         self.state = ConnectionState.DISCONNECTED
         self.profile = b"{}"
@@ -54,6 +57,7 @@ class AgentPort:
         self._on_message = on_message
         self._on_gone = on_gone
         self._owner = owner
+        self._life = life
         self._calls = AgentCalls()
         self._inbox = AgentInbox(owner, settings.target.label)
         self._link: AgentLink | None = None
@@ -89,7 +93,7 @@ class AgentPort:
         settings = self._settings
         self._inbox = AgentInbox(self._owner, settings.target.label)
         self._inbox.press(self._pressed)
-        env = inherited_environment(settings.agent_environment)
+        env = inherited_environment(settings.agent_environment) | marks(self._life)
         options = DialOptions(cwd=cwd, env=env, max_frame_bytes=settings.max_frame_bytes)
         try:
             async with asyncio.timeout(settings.agent_start_timeout_s):

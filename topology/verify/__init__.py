@@ -5,6 +5,6 @@ Start reading at ``violations.py``, which lists the promises. ``history.py`` run
 ``answer_rules.py`` also what agents and clients say.
 """
 
-from topology.verify.run import JOURNAL_FILE, Evidence, run_verify, verify_files
+from topology.verify.run import Evidence, run_verify, verify_files
 
-__all__ = ["JOURNAL_FILE", "Evidence", "run_verify", "verify_files"]
+__all__ = ["Evidence", "run_verify", "verify_files"]

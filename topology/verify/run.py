@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -15,9 +14,6 @@ from topology.verify.agent_record import AgentRecords
 from topology.verify.client_record import ClientRecords
 from topology.verify.history import verify
 from topology.verify.report import Report
-
-JOURNAL_FILE: Final = "journal.db"
-"""The journal in a gateway's data directory."""
 
 
 @dataclass(frozen=True)
