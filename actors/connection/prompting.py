@@ -74,7 +74,8 @@ class Prompting:
             if turn.ended_seq <= session.history.last_seq:
                 self._repeat(session, turn, asker)
             return
-        error = errors.TurnInterruptedError("the prompt was lost before its turn began")
+        # It may repeat one that has an outcome: nothing is said of that, only that this request was lost.
+        error = errors.LinkBrokenError("the prompt was lost on its way to the session; send it again")
         session.tell_outcome((asker,), Outcome.of_error(TurnEnd.NEVER_STARTED, error))
 
     def cancel(self, session: Session, message: Envelope) -> None:
@@ -135,14 +136,17 @@ class Prompting:
 
     def interrupt(self, session: Session, why: str) -> None:
         """The session leaves this worker: its turn ends here, what waits was never started."""
-        error = errors.TurnInterruptedError(why)
+        again = Outcome.of_error(TurnEnd.NEVER_STARTED, errors.SessionMovedError(f"{why}; send it again"))
         for waiting in session.turns.drop_waiting():
-            self._finish(session, waiting, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
+            self._finish(session, waiting, again)
         turn = session.turns.running
-        if turn is not None:
-            end = TurnEnd.NEVER_STARTED if turn.call is None else TurnEnd.INTERRUPTED
-            session.cut_off = session.cut_off or end is TurnEnd.INTERRUPTED
-            self._finish(session, turn, Outcome.of_error(end, error))
+        if turn is None:
+            return
+        if turn.call is None:
+            self._finish(session, turn, again)
+        else:
+            cut = Outcome.of_error(TurnEnd.INTERRUPTED, errors.TurnInterruptedError(why))
+            self._finish(session, turn, cut)
 
     def finish_stored(self, session: Session, begun: OpenTurn | None) -> None:
         """Another process began a turn and is gone: nobody can end it any more but we."""

@@ -96,7 +96,7 @@ async def test_a_prompt_that_never_came_is_said_to_be_lost(world: World, agent: 
     again = await world.client(again=one).come_again(one, b'"x"')
 
     error = cast("dict[str, dict[str, object]]", again.reply('"x"')["error"])
-    assert error["data"]["code"] == "turn-interrupted"
+    assert error["data"]["code"] == "link-broken"
     assert error["data"]["retryable"] is True
 
 

@@ -228,7 +228,7 @@ async def test_each_pending_prompt_is_answered_once(world: World, agent: FakeAge
     assert again.code("6") == "turn-interrupted", "it ran"
     for id_text in ("7", "8"):
         error = cast("dict[str, dict[str, object]]", again.reply(id_text)["error"])
-        assert error["data"]["code"] == "turn-interrupted", "it waited, or never came"
+        assert error["data"]["code"] == "link-broken", "it waited, or never came: a repeat would run"
         assert error["data"]["retryable"] is True
     assert next_life.agent.requests("session/prompt") == []
 

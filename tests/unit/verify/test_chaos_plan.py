@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from verify_histories import patient
 
 from actors.errors import SettingsError
 from loadtests.chaos.kills import USUAL, Victim, plan_kills
@@ -17,6 +18,7 @@ from topology.verify.report import Report
 from topology.verify.violations import Rule, Violation
 
 
+@patient
 @given(st.integers(), st.integers(0, 300), st.floats(1.0, 1000.0))
 def test_the_same_seed_plans_the_same_kills(seed: int, kills: int, duration_s: float) -> None:
     plan = plan_kills(seed, kills, duration_s)
@@ -51,6 +53,7 @@ def test_a_session_is_hit_by_the_kill_before_it() -> None:
     assert hit.kind == "ingress"
 
 
+@patient
 @given(st.lists(st.floats(0.0, 100.0), min_size=1))
 def test_quantiles_are_values_that_were_seen(seconds: list[float]) -> None:
     recoveries = Recoveries(seconds={"worker": seconds})

@@ -20,6 +20,7 @@ from verify_histories import (
     activated,
     ended,
     histories,
+    patient,
     prompt,
     started,
     update,
@@ -61,6 +62,7 @@ def a_turn(*clients: ClientLine, outcome: str = "completed") -> History:
 # ------------------------------------------------------------------ what is shown
 
 
+@patient
 @given(histories(min_turns=2, min_updates=2), st.data())
 def test_what_a_view_did_not_show_is_lost(history: History, data: st.DataObject) -> None:
     # The driver has an answer after all that it was shown, so that a loss at the end is seen too.
@@ -81,6 +83,7 @@ def later_answer(history: History, place: int) -> bool:
     return False
 
 
+@patient
 @given(histories(min_turns=2, min_updates=2), st.data())
 def test_what_a_view_showed_twice_is_doubled(history: History, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(history.client_places("received")))
@@ -142,6 +145,7 @@ def test_a_session_that_the_journal_lacks_is_missing() -> None:
 # ------------------------------------------------------------------ what is answered
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_a_prompt_without_an_answer_is_found_unless_the_history_goes_on(
     history: History, data: st.DataObject
@@ -155,6 +159,7 @@ def test_a_prompt_without_an_answer_is_found_unless_the_history_goes_on(
     assert history.broken(live=True) == {}
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_a_request_that_was_answered_twice_is_found(history: History, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(history.client_places("answered")))
@@ -196,6 +201,7 @@ def test_an_outcome_that_the_journal_lacks_is_found() -> None:
     assert history.broken() == {Rule.OUTCOME_DIFFERS: 1}
 
 
+@patient
 @given(histories(min_turns=1))
 def test_records_of_clients_alone_can_be_held_against_the_journal(history: History) -> None:
     history.agents = []

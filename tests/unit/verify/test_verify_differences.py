@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from verify_histories import patient
 
 from topology.verify.differences import Differences, compare
 
 sequences = st.lists(st.integers(0, 50), unique=True, min_size=1, max_size=30)
 
 
+@patient
 @given(st.lists(st.integers(0, 3)))
 def test_equal_sequences_do_not_differ(values: list[int]) -> None:
     assert compare(values, list(values)) == Differences()
 
 
+@patient
 @given(sequences, st.data())
 def test_what_is_missing_is_lost_and_nothing_else(values: list[int], data: st.DataObject) -> None:
     missing = data.draw(st.sets(st.integers(0, len(values) - 1)))
@@ -22,6 +25,7 @@ def test_what_is_missing_is_lost_and_nothing_else(values: list[int], data: st.Da
     assert compare(values, found) == Differences(lost=tuple(sorted(missing)))
 
 
+@patient
 @given(sequences, st.data())
 def test_what_comes_again_is_doubled_and_nothing_else(values: list[int], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(values) - 1))
@@ -30,6 +34,7 @@ def test_what_comes_again_is_doubled_and_nothing_else(values: list[int], data: s
     assert compare(values, found) == Differences(doubled=(again,))
 
 
+@patient
 @given(sequences, st.data())
 def test_one_that_moved_is_one_reordered(values: list[int], data: st.DataObject) -> None:
     start, end = (data.draw(st.integers(0, len(values) - 1)) for _ in range(2))
@@ -40,12 +45,14 @@ def test_one_that_moved_is_one_reordered(values: list[int], data: st.DataObject)
     assert (differences.lost, differences.doubled, differences.invented) == ((), (), ())
 
 
+@patient
 @given(sequences, st.data())
 def test_what_was_never_expected_is_invented(values: list[int], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(values)))
     assert compare(values, [*values[:place], 99, *values[place:]]) == Differences(invented=(place,))
 
 
+@patient
 @given(sequences, sequences)
 def test_every_value_is_accounted_for(expected: list[int], found: list[int]) -> None:
     differences = compare(expected, found)

@@ -17,6 +17,7 @@ from verify_histories import (
     entries_of,
     head_of,
     histories,
+    patient,
     prompt,
     question,
     started,
@@ -40,11 +41,13 @@ def broken_entries(entries: list[Entry], last_seq: int) -> dict[Rule, int]:
     return dict(verification.finish().counts)
 
 
+@patient
 @given(histories())
 def test_right_histories_pass(history: History) -> None:
     assert history.report().shown == []
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_the_rest_of_a_right_history_passes_once_its_beginning_is_trimmed(
     history: History, data: st.DataObject
@@ -55,6 +58,7 @@ def test_the_rest_of_a_right_history_passes_once_its_beginning_is_trimmed(
     assert verification.finish().shown == []
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_a_hole_in_the_seqs_is_found(history: History, data: st.DataObject) -> None:
     entries = entries_of(history.steps)
@@ -65,11 +69,13 @@ def test_a_hole_in_the_seqs_is_found(history: History, data: st.DataObject) -> N
     assert broken_entries(entries, len(history.steps)) == {Rule.SEQ: 1}
 
 
+@patient
 @given(histories())
 def test_entries_that_are_missing_at_the_end_are_found(history: History) -> None:
     assert broken_entries(entries_of(history.steps), len(history.steps) + 1) == {Rule.SEQ: 1}
 
 
+@patient
 @given(histories(min_turns=1, min_updates=2), st.data())
 def test_swapped_entries_are_found(history: History, data: st.DataObject) -> None:
     entries = entries_of([step for step in history.steps if step.kind in ("activated", "update")])
@@ -128,6 +134,7 @@ def test_what_cannot_be_read_is_not_shown() -> None:
 # ------------------------------------------------------------------ turns
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_a_turn_without_an_end_is_found(history: History, data: st.DataObject) -> None:
     ends = history.places("turn-ended")
@@ -147,6 +154,7 @@ def test_an_open_turn_that_another_followed_is_found_in_a_live_history_too() -> 
     assert broken(*steps, live=True) == {Rule.TURN_OVERLAP: 1, Rule.TURN_NOT_ENDED: 1}
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_a_second_end_is_found(history: History, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(history.places("turn-ended")))
@@ -154,6 +162,7 @@ def test_a_second_end_is_found(history: History, data: st.DataObject) -> None:
     assert history.journal_alone().broken() == {Rule.TURN_ENDED_TWICE: 1}
 
 
+@patient
 @given(histories(min_turns=1), st.data())
 def test_an_end_without_a_start_is_found(history: History, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(history.places("turn-started")))
@@ -176,6 +185,7 @@ def test_a_prompt_between_turns_is_found() -> None:
     assert broken(started(1), ended(1), prompt("late")) == {Rule.PROMPT_OUTSIDE_TURN: 1}
 
 
+@patient
 @given(histories(min_turns=2))
 def test_a_prompt_id_that_ran_twice_is_found(history: History) -> None:
     starts = history.places("turn-started")
@@ -220,6 +230,7 @@ def test_a_question_may_be_open() -> None:
 # ------------------------------------------------------------------ fences
 
 
+@patient
 @given(histories(), st.integers(1, 5))
 def test_a_fence_that_fell_is_found(history: History, fence: int) -> None:
     history.steps += [activated(fence + 10), activated(fence + 9)]

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from actors.connection import record
@@ -17,6 +18,8 @@ from topology.verify.history import Verification
 from topology.verify.report import Report
 from topology.verify.timeline import Timeline, timeline_of
 from topology.verify.violations import Rule
+
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SESSION = "s-1"
 WORKSPACE = "local/w-1"
