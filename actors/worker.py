@@ -21,6 +21,7 @@ log = logging.getLogger("lumilink.worker")
 
 REPORT_INTERVAL_S = 1.0
 CALL_DEADLINE_S = 5.0
+START_AGAIN_S = 1.0
 
 
 class WorkerShell:
@@ -32,8 +33,22 @@ class WorkerShell:
         self._drain_until: float | None = None
         # Ray makes an async actor on its running loop, so the worker serves from the first moment.
         loop = asyncio.get_running_loop()
-        self._starting = loop.create_task(self._host.start(), name="start")
+        self._refusal: asyncio.Future[None] = loop.create_future()
+        self._starting = loop.create_task(self._start(), name="start")
         self._reporting = loop.create_task(self._report(), name="report")
+
+    async def _start(self) -> None:
+        """A worker that Ray starts anew may find the journal's store away: it waits for it."""
+        while True:
+            try:
+                await self._host.start()
+            except errors.JournalUnavailableError as error:
+                log.warning("cannot start yet: %s", error)
+                if not self._refusal.done():
+                    self._refusal.set_exception(error)
+                await asyncio.sleep(START_AGAIN_S)
+            else:
+                return
 
     async def _report(self) -> None:
         await asyncio.shield(self._starting)
@@ -66,7 +81,10 @@ class WorkerShell:
             self._host.drain()
 
     async def ready(self) -> WorkerReport:
-        """Wait until the worker serves; raises what kept it from it."""
+        """Wait until the worker serves; raises what keeps it from it, be it for now."""
+        await asyncio.wait((self._starting, self._refusal), return_when=asyncio.FIRST_COMPLETED)
+        if not self._starting.done():
+            await self._refusal
         await asyncio.shield(self._starting)
         return self._host.report()
 
@@ -80,7 +98,9 @@ class WorkerShell:
 
     async def stop(self) -> None:
         """Let go of all sessions and agents; Ray may end the process afterwards."""
+        self._starting.cancel()
         self._reporting.cancel()
+        self._refusal.cancel()
         await self._host.stop()
 
     def _fatal(self, error: BaseException) -> None:
