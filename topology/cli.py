@@ -125,7 +125,7 @@ def connect(url: str) -> int:
 @click.option("--journal", type=_FILE, help="The journal's file instead.")
 @click.option("--agents", multiple=True, type=_FILE, help="What agents recorded; repeatable.")
 @click.option("--clients", multiple=True, type=_FILE, help="What clients recorded; repeatable.")
-@click.option("--live", is_flag=True, help="The gateway is up: turns may be open.")
+@click.option("--live", is_flag=True, help="The gateway is up: not all has come to its end.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_exits
 def verify(

@@ -134,9 +134,16 @@ class Cluster:
         )
 
     def wait_for_workers(self) -> None:
-        """Wait until every worker serves. Raises RayUnavailableError with what kept one from it."""
+        """Wait until every worker serves.
+
+        Raises what kept one from it, such as JournalUnavailableError, or RayUnavailableError.
+        """
         try:
             ray.get([worker.ready.remote() for worker in self._workers], timeout=WORKER_READY_S)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, errors.LumiLinkError):
+                raise error.cause from None
+            raise errors.RayUnavailableError(f"a worker did not start: {error}") from error
         except ray.exceptions.RayError as error:
             raise errors.RayUnavailableError(f"a worker did not start: {error}") from error
 

@@ -14,7 +14,7 @@ journal if they remember their sessions, so that each has one name for all its l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -85,11 +85,14 @@ class AgentRecords:
     def _of(self, session: str) -> AgentSession:
         return self._sessions.setdefault(session, AgentSession())
 
-    def check(self, timeline: Timeline) -> Iterator[Violation]:
-        """A session's updates are what its agent said, and its agent was told each prompt once."""
+    def check(self, timeline: Timeline, *, live: bool) -> Iterator[Violation]:
+        """A session's updates are what its agent said, and its agent was told each prompt once.
+
+        In a history that goes on (``live``) what was said last may be on its way.
+        """
         self._missing.discard(timeline.agent or "")
         known = self._sessions.get(timeline.agent or "", AgentSession())
-        yield from _check_said(timeline, known)
+        yield from _check_said(timeline, known, live=live)
         if self._names_prompts:
             yield from _check_told(timeline, known)
 
@@ -100,7 +103,7 @@ class AgentRecords:
             yield Violation(Rule.SESSION_MISSING, session, 0, "a stream", f"none, and {said} updates said")
 
 
-def _check_said(timeline: Timeline, known: AgentSession) -> Iterator[Violation]:
+def _check_said(timeline: Timeline, known: AgentSession, *, live: bool) -> Iterator[Violation]:
     # A notification of another method has no update, and one without a session is nobody's.
     kept = [
         (fact.seq, digest(fact.update))
@@ -111,7 +114,7 @@ def _check_said(timeline: Timeline, known: AgentSession) -> Iterator[Violation]:
     # What was trimmed is not lost: only so many updates as there are can be held against the newest said.
     said = known.said[max(0, len(known.said) - len(found)) :] if timeline.is_trimmed else known.said
     differences = compare(said, found)
-    for place in differences.lost:
+    for place in _but_last(differences.lost, len(said)) if live else differences.lost:
         expected = f"update {place + 1} of the {len(said)} that the agent said"
         yield timeline.violation(Rule.AGENT_LOST, 0, expected, "nothing")
     for at in differences.doubled:
@@ -122,6 +125,13 @@ def _check_said(timeline: Timeline, known: AgentSession) -> Iterator[Violation]:
     for at in differences.invented:
         expected = "an update that the agent said"
         yield timeline.violation(Rule.AGENT_INVENTED, seqs[at], expected, "another")
+
+
+def _but_last(lost: Sequence[int], length: int) -> Sequence[int]:
+    """The lost places without those that end the sequence."""
+    while lost and lost[-1] == length - 1:
+        lost, length = lost[:-1], length - 1
+    return lost
 
 
 def _check_told(timeline: Timeline, known: AgentSession) -> Iterator[Violation]:

@@ -70,7 +70,7 @@ class Verification:
 
     def _in_records(self, timeline: Timeline) -> Iterator[Violation]:
         if self.agents is not None:
-            yield from self.agents.check(timeline)
+            yield from self.agents.check(timeline, live=self.live)
         if self.clients is not None:
             yield from check_views(timeline, self.clients)
             yield from check_answers(timeline, self.clients, live=self.live)
