@@ -71,6 +71,8 @@ class Channel(asyncio.Protocol):
         self._pack = msgpack.Packer(use_bin_type=True).pack
         self._unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=READ_BUFFER_BYTES)
         self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._paused = False
         self._handshake = Handshake(role, name, secret)
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ready.add_done_callback(_retrieve)
@@ -189,6 +191,10 @@ class Channel(asyncio.Protocol):
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(packed)
+        self._out_bytes += len(packed)
+        if self._out_bytes > WRITE_HIGH_WATER_BYTES:
+            # What one turn of the loop has for hundreds of clients must not wait here all at once.
+            self.congested = True
 
     def _flush(self) -> None:
         out = self._out
@@ -196,6 +202,15 @@ class Channel(asyncio.Protocol):
             return
         self._transport.write(out[0] if len(out) == 1 else b"".join(out))
         out.clear()
+        self._out_bytes = 0
+        if self.congested and not self._paused:
+            self._loop.call_soon(self._writable)
+
+    def _writable(self) -> None:
+        if self.congested and not self._paused:
+            self.congested = False
+            if self.is_open:
+                self._handler.link_writable(self)
 
     # ---------------------------------------------------------------- asyncio.Protocol
 
@@ -209,13 +224,12 @@ class Channel(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The socket is congested: attachments stop sending live and catch up later."""
-        self.congested = True
+        self._paused = self.congested = True
 
     def resume_writing(self) -> None:
         """The socket takes data again."""
-        self.congested = False
-        if self.is_open:
-            self._handler.link_writable(self)
+        self._paused = False
+        self._writable()
 
     def data_received(self, data: bytes) -> None:
         """Handle every whole frame in ``data``."""

@@ -33,14 +33,14 @@ class Pace:
 
 @asynccontextmanager
 async def staying(client: Client) -> AsyncIterator[Client]:
-    """The client is there, again and again, for the length of the block."""
-    stay = asyncio.create_task(client.stay())
-    try:
-        yield client
-    finally:
-        stay.cancel()
-        await asyncio.gather(stay, return_exceptions=True)
-        client.hang_up()
+    """The client is there, again and again, for the length of the block. What breaks it ends the block."""
+    async with asyncio.TaskGroup() as group:
+        stay = group.create_task(client.stay())
+        try:
+            yield client
+        finally:
+            stay.cancel()
+            client.hang_up()
 
 
 class Driver:

@@ -10,13 +10,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import sample
 from typing import Final
 
 import psutil
 
 from actors.errors import AgentUnreachableError
 from loadtests.chaos.kills import Victim
-from loadtests.processes import Launched, free_port
+from loadtests.processes import Launched
 
 _GATEWAY_READY_S: Final = 120.0
 _AGENT_READY_S: Final = 30.0
@@ -24,6 +25,8 @@ _STOP_S: Final = 60.0
 _PORT_FREE_S: Final = 20.0
 _KILL_WITHIN_S: Final = 10.0
 _POLL_S: Final = 0.1
+_PORTS: Final = range(20_000, 30_000)
+"""Below those that the system gives to outgoing connections, which would take a port while it is free."""
 
 _TITLES: Final = {
     Victim.WORKER: "ray::WorkerShell",
@@ -33,6 +36,21 @@ _TITLES: Final = {
 }
 
 
+def lasting_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, and nobody is given by chance."""
+    return next(port for port in sample(_PORTS, len(_PORTS)) if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 @dataclass
 class Processes:
     """A gateway with its agent, whose data and logs are in ``folder``. Every method blocks."""
@@ -40,8 +58,8 @@ class Processes:
     folder: Path
     workers: int = 2
     replicas: int = 2
-    port: int = field(default_factory=free_port)
-    agent_port: int = field(default_factory=free_port)
+    port: int = field(default_factory=lasting_port)
+    agent_port: int = field(default_factory=lasting_port)
     _gateway: Launched | None = None
     _agent: Launched | None = None
     _starts: int = 0
@@ -139,11 +157,8 @@ class Processes:
         """What was killed may hold the port for a moment. Raises AgentUnreachableError."""
         deadline = time.monotonic() + _PORT_FREE_S
         while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                with contextlib.suppress(OSError):
-                    probe.bind(("127.0.0.1", self.port))
-                    return
+            if _is_free(self.port):
+                return
             time.sleep(_POLL_S)
         raise AgentUnreachableError(f"port {self.port} was not free within {_PORT_FREE_S:g} s")
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
+
+_BLAME_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class Hit:
 class Recoveries:
     """The kills so far, and the seconds that the sessions they hit took to go on, by kind.
 
-    A session is hit if it loses its socket, or its turn is interrupted, within ``_BLAME_S`` after a kill. It
-    goes on with the next update or outcome where a prompt was unanswered, else once it is attached again.
+    A session is hit if it loses its socket, or its turn is interrupted, within 60 s after a kill; the last
+    one is blamed. It goes on with the next update or outcome where a prompt was unanswered, else once it is
+    attached again.
     """
 
     kills: Counter[str] = field(default_factory=Counter)
@@ -46,6 +50,3 @@ class Recoveries:
         """The seconds that ``fraction`` (0.0-1.0) of those hit did not exceed; without ``kind``, of all."""
         found = sorted(one for name, values in self.seconds.items() for one in values if kind in (None, name))
         return found[min(len(found) - 1, int(fraction * len(found)))] if found else None
-
-
-_BLAME_S = 60.0

@@ -18,7 +18,8 @@ from loadtests.chaos.kills import USUAL, Kill, Weights, plan_kills
 from loadtests.chaos.recovery import Recoveries
 from loadtests.chaos.results import ChaosResult
 from loadtests.limits import ensure_open_files
-from topology.verify import JOURNAL_FILE, Evidence, verify_files
+from topology.data_directory import JOURNAL
+from topology.verify import Evidence, verify_files
 
 _ARRIVE_WITHIN_S: Final = 240.0
 _SPARE_FILES: Final = 500
@@ -65,7 +66,7 @@ async def run_chaos(plan: Plan, folder: Path) -> ChaosResult:
         await asyncio.to_thread(processes.stop_gateway)
     finally:
         await asyncio.to_thread(processes.end)
-    evidence = Evidence(processes.data_dir / JOURNAL_FILE, [processes.agent_record], [clients])
+    evidence = Evidence(processes.data_dir / JOURNAL, [processes.agent_record], [clients])
     return ChaosResult(
         sessions=plan.sessions,
         watchers=crowd.watchers,

@@ -11,12 +11,13 @@ from actors.journal.contract import Entry, Journal
 from actors.journal.redis import RedisJournal
 from actors.journal.sqlite import SqliteJournal
 from support.messages import Json
-from topology.verify import JOURNAL_FILE, Evidence, verify_files
+from topology.data_directory import JOURNAL
+from topology.verify import Evidence, verify_files
 
 
 def journal_file(folder: Path) -> Path:
     """The file of the journal of the gateway whose folder this is."""
-    return folder / "data" / JOURNAL_FILE
+    return folder / "data" / JOURNAL
 
 
 async def check_promises(folder: Path) -> None:

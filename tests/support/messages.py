@@ -65,8 +65,8 @@ def cursors(messages: list[Json], session_id: str) -> list[int]:
 
 def said(messages: list[Json], session_id: str) -> list[tuple[int, str]]:
     """What a session's agent said, each text with its ``seq``, in the order of its arrival."""
-    found = []
-    for message in messages:
-        for text in texts([message], session_id):
-            found.append((message["params"]["_meta"]["lumilink"]["seq"], text))
-    return found
+    return [
+        (message["params"]["_meta"]["lumilink"]["seq"], text)
+        for message in messages
+        for text in texts([message], session_id)
+    ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from support.messages import Json
 from support.peer import DEADLINE_S, Peer
+
+_STALLED_BYTES: Final = 16 * 1024
 
 
 class WebSocketPeer(Peer):
@@ -68,13 +73,20 @@ class WebSocketPeer(Peer):
 
 
 @asynccontextmanager
-async def websocket_peer(url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[WebSocketPeer]:
-    """An open socket; ``begin`` is left to the caller."""
+async def websocket_peer(
+    url: str, headers: Mapping[str, str] | None = None, sock: socket.socket | None = None
+) -> AsyncIterator[WebSocketPeer]:
+    """An open socket, made of ``sock`` if that is given; ``begin`` is left to the caller."""
     # No pings: who pauses reading would not see the pongs.
     async with connect(
-        url, additional_headers=headers, max_size=None, ping_interval=None, open_timeout=DEADLINE_S
-    ) as socket:
-        peer = WebSocketPeer(socket)
+        url,
+        additional_headers=headers,
+        max_size=None,
+        ping_interval=None,
+        open_timeout=DEADLINE_S,
+        sock=sock,
+    ) as connection:
+        peer = WebSocketPeer(connection)
         reader = asyncio.create_task(peer.read())
         try:
             yield peer
@@ -82,7 +94,24 @@ async def websocket_peer(url: str, headers: Mapping[str, str] | None = None) -> 
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             # The rest of a flood need not be read to the end.
-            socket.transport.abort()
+            connection.transport.abort()
+
+
+@asynccontextmanager
+async def stalled_peer(url: str, session_id: str) -> AsyncIterator[WebSocketPeer]:
+    """A client that attaches to a session and then reads no more; few messages fit on the way to it."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _STALLED_BYTES)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, (parts.hostname, parts.port))
+    async with websocket_peer(url, sock=raw) as peer:
+        await peer.begin()
+        await peer.resume(session_id)
+        peer.pause_reading()
+        yield peer
 
 
 @asynccontextmanager
