@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from actors import errors
 from actors.connection.attachment import Attachment
 from actors.connection.events import Event, EventKind, from_entry
@@ -11,6 +13,7 @@ from actors.journal.contract import Journal, Page
 
 PAGE_EVENTS = 512
 PAGE_BYTES = 256 * 1024
+PAGES_AT_ONCE = 4
 
 
 class Recall:
@@ -19,6 +22,8 @@ class Recall:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._reading: set[Attachment] = set()
+        # Hundreds of views may fall behind at once, and each page takes a quarter of a megabyte.
+        self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
 
     async def show_past(self, session: Session, attachment: Attachment) -> None:
         """Show a view that has fallen behind the history what it has room for.
@@ -30,14 +35,18 @@ class Recall:
         self._reading.add(attachment)
         try:
             while attachment.has_room and not attachment.catch_up(session.history):
-                page = await self._page(session, attachment.position)
-                if page.gap:
-                    raise errors.SlowConsumerError("the client fell behind what is kept of the session")
-                attachment.show([from_entry(entry) for entry in page.entries])
+                async with self._turns:
+                    await self._show_page(session, attachment)
         except errors.LumiLinkError as error:
             attachment.end(error)
         finally:
             self._reading.discard(attachment)
+
+    async def _show_page(self, session: Session, attachment: Attachment) -> None:
+        page = await self._page(session, attachment.position)
+        if page.gap:
+            raise errors.SlowConsumerError("the client fell behind what is kept of the session")
+        attachment.show([from_entry(entry) for entry in page.entries])
 
     async def outcome(self, session: Session, seq: int) -> Outcome:
         """What came of the turn whose end is event ``seq``."""
