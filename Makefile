@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration bench chaos lock clean
+.PHONY: install run test lint unit integration endurance bench chaos lock clean
 
 install: $(STAMP)
 
@@ -30,6 +30,10 @@ unit: install
 
 integration: install
 	$(BIN)/pytest tests/integration tests/faults tests/agents -q
+
+# What takes long, or much memory: not part of make test.
+endurance: install
+	$(BIN)/pytest tests/endurance -q
 
 bench: install
 	$(BIN)/python -m loadtests.spine
