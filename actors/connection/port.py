@@ -94,7 +94,12 @@ class AgentPort:
         self._inbox = AgentInbox(self._owner, settings.target.label)
         self._inbox.press(self._pressed)
         env = inherited_environment(settings.agent_environment) | marks(self._life)
-        options = DialOptions(cwd=cwd, env=env, max_frame_bytes=settings.max_frame_bytes)
+        options = DialOptions(
+            cwd=cwd,
+            env=env,
+            max_frame_bytes=settings.max_frame_bytes,
+            keepalive_interval_s=settings.reconnect.keep_alive_s,
+        )
         try:
             async with asyncio.timeout(settings.agent_start_timeout_s):
                 self._link = await dial(settings.target, self._inbox, options)

@@ -106,11 +106,6 @@ class SessionStream:
         """Whether new work should be refused: as much waits for the journal as may wait."""
         return self._writer.is_full
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the journal has refused an event: nothing more is taken or shown."""
-        return self._over
-
     async def settled(self) -> None:
         """Wait until all that was added is committed, or never will be."""
         while not self._over and (self._waiting or self._record_changed or self._under_way):
