@@ -29,7 +29,7 @@ from actors.journal.memory import MemoryJournal
 from actors.journal.sqlite import SqliteJournal
 from actors.link.channel import Channel
 from actors.placement.leases import Lease
-from actors.protocol.envelope import parse
+from actors.protocol.rewrite import read_update
 
 UPDATES = 20_000
 SESSIONS = 100
@@ -87,7 +87,9 @@ class Stage:
         for _ in range(count // (SESSIONS * burst)):
             for session, attachment in self.views:
                 for _ in range(burst):
-                    session.show_update(parse(frame).frame)
+                    update = read_update(frame)
+                    assert update is not None
+                    session.show_plain_update(update, frame)
                 attachment.grant(burst, burst * (len(frame) + 60))
             await asyncio.sleep(0)
         for session, _ in self.views:

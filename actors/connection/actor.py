@@ -51,6 +51,7 @@ from actors.kernel.states import StopReason
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, MessageKind, params_of
 from actors.protocol.models import CancelRequestParams
+from actors.protocol.rewrite import UpdateParams
 
 log = logging.getLogger("lumilink.connection")
 
@@ -72,7 +73,9 @@ class ConnectionActor(Actor):
         """Make the agent's side; it dials when the first session is opened, or needs it."""
         scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
         life = scope.lease.placement.worker
-        self._port = AgentPort(self.context.ref, settings, self._from_agent, self._agent_gone, life)
+        self._port = AgentPort(
+            self.context.ref, settings, self._update_from_agent, self._from_agent, self._agent_gone, life
+        )
         self._sessions = SessionTable(scope.directory, self.context.ref)
         self._rejoining = Rejoining(
             self.context, self._port, self._sessions, recall, settings.agent_start_timeout_s
@@ -268,6 +271,13 @@ class ConnectionActor(Actor):
             self.context.run(past, name="read back")
 
     # ------------------------------------------------------------------ the agent
+
+    def _update_from_agent(self, update: UpdateParams, frame: bytes) -> bool:
+        session = self._sessions.named(update.session_id)
+        if session is None or session.replay is not None:
+            return False
+        session.show_plain_update(update, frame)
+        return True
 
     def _from_agent(self, message: Envelope) -> None:
         session = self._sessions.concerned(message)

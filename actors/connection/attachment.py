@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from actors import errors
 from actors.connection.events import Event, EventKind, all_but
@@ -20,6 +21,8 @@ from actors.link.channel import Channel
 WINDOW_FRAMES = 512
 WINDOW_BYTES = 256 * 1024
 MAX_PRIVATE = 256
+
+_UPDATE: Final = EventKind.UPDATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +96,22 @@ class Attachment:
         """Whether more can be shown now."""
         return not (self.gone or self._is_full())
 
-    def offer(self, event: Event) -> None:
-        """Send a new event if the client keeps up; else remember nothing but the position.
+    def offer(self, events: Iterable[Event]) -> None:
+        """Send new events while the client keeps up; of the others remember nothing but the position.
 
         One that was read from the journal a moment before we were told of its commit is not sent again.
         """
-        if self._lagging or event.seq <= self.position:
+        if self._lagging:
             return
-        if self._frames <= 0 or self._size <= 0 or self.channel.congested:
-            self._lagging = True
-            return
-        self._show(event)
-        if self._private:
-            self._say_up_to(event.seq)
+        for event in events:
+            if event.seq <= self.position:
+                continue
+            if self._frames <= 0 or self._size <= 0 or self.channel.congested:
+                self._lagging = True
+                return
+            self._show(event)
+            if self._private:
+                self._say_up_to(event.seq)
 
     def say(self, request_id: bytes, message: bytes, after_seq: int) -> None:
         """Send what concerns this client alone, after event ``after_seq``.
@@ -188,8 +194,9 @@ class Attachment:
 
     def _show(self, event: Event) -> None:
         self.position = event.seq
-        if event.kind is EventKind.UPDATE or self._is_shown(event):
-            self._spend(event.message)
+        if event.kind is _UPDATE or self._is_shown(event):
+            self._frames -= 1
+            self._size -= len(event.message)
             self.channel.send_data(self.stream, event.message, event.seq)
 
     def _is_shown(self, event: Event) -> bool:
@@ -208,15 +215,12 @@ class Attachment:
         return kind is EventKind.NOTICE
 
     def _send_private(self, request_id: bytes, message: bytes) -> None:
-        self._spend(message)
+        self._frames -= 1
+        self._size -= len(message)
         if request_id:
             self.channel.send_answer(self.stream, request_id, message)
         else:
             self.channel.send_data(self.stream, message)
-
-    def _spend(self, message: bytes) -> None:
-        self._frames -= 1
-        self._size -= len(message)
 
     def _say_up_to(self, seq: int) -> None:
         while self._private and self._private[0][0] <= seq and not self._is_full():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -36,6 +37,8 @@ class EventKind(StrEnum):
 
 
 NOBODY = "-"
+
+_UPDATE: Final = EventKind.UPDATE.value
 
 
 def all_but(client: str) -> str:
@@ -68,7 +71,7 @@ class Event(Struct, frozen=True, gc=False):
 def to_entry(event: Event, at: int) -> NewEntry:
     """The event as the journal keeps it; ``at`` is epoch milliseconds."""
     if event.kind is EventKind.UPDATE:
-        return NewEntry(event.kind.value, event.message, at)
+        return NewEntry(_UPDATE, event.message, at)
     # A message is JSON in one line, and a client's id has no line break.
     return NewEntry(event.kind.value, b"%s\n%s" % (event.concerns.encode(), event.message), at)
 

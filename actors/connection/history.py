@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
 
-from actors.connection.events import Event, EventKind
-
-_COMPACT_AT: Final = 256
-_TRIMMED: Final = Event(0, EventKind.UPDATE, b"")
-"""Stands where an event was until the list is compacted, so that no trimmed message is kept alive."""
+from actors.connection.events import Event
 
 
 class History:
@@ -19,11 +14,10 @@ class History:
     the newest event that is committed; a history that is made anew begins after it.
     """
 
-    __slots__ = ("_bytes", "_events", "_head", "_max_bytes", "last_seq")
+    __slots__ = ("_bytes", "_events", "_max_bytes", "last_seq")
 
     def __init__(self, max_bytes: int, last_seq: int = 0) -> None:
         self._events: list[Event] = []
-        self._head = 0
         self._bytes = 0
         self._max_bytes = max_bytes
         self.last_seq = last_seq
@@ -31,13 +25,13 @@ class History:
     @property
     def first_seq(self) -> int:
         """The oldest ``seq`` that is kept; ``last_seq + 1`` while there is none."""
-        return self.last_seq + 1 - (len(self._events) - self._head)
+        return self.last_seq + 1 - len(self._events)
 
-    def append(self, event: Event) -> None:
-        """Add the next event, whose ``seq`` must be ``last_seq + 1``."""
-        self._events.append(event)
-        self.last_seq = event.seq
-        self._bytes += len(event.message)
+    def extend(self, events: Sequence[Event]) -> None:
+        """Add the next events, the first one's ``seq`` being ``last_seq + 1``."""
+        self._events += events
+        self.last_seq += len(events)
+        self._bytes += sum([len(event.message) for event in events])
         if self._bytes > self._max_bytes:
             self._trim()
 
@@ -45,8 +39,7 @@ class History:
         """Kept events with a higher ``seq``, in order. Events added meanwhile are included."""
         seq = max(seq, self.first_seq - 1)
         while seq < self.last_seq:
-            index = self._head + max(seq + 1 - self.first_seq, 0)
-            event = self._events[index]
+            event = self._events[max(seq + 1 - self.first_seq, 0)]
             seq = event.seq
             yield event
 
@@ -54,10 +47,8 @@ class History:
         """An eighth more than necessary goes, so that not every event leads to a trim."""
         goal = self._max_bytes - self._max_bytes // 8
         events = self._events
-        while self._head < len(events) - 1 and self._bytes > goal:
-            self._bytes -= len(events[self._head].message)
-            events[self._head] = _TRIMMED
-            self._head += 1
-        if self._head >= _COMPACT_AT and self._head * 2 >= len(events):
-            del events[: self._head]
-            self._head = 0
+        trimmed = 0
+        while trimmed < len(events) - 1 and self._bytes > goal:
+            self._bytes -= len(events[trimmed].message)
+            trimmed += 1
+        del events[:trimmed]

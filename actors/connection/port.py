@@ -25,6 +25,7 @@ from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, parse, request_id_of, result_raw
 from actors.protocol.handshake import has_capability
 from actors.protocol.members import split
+from actors.protocol.rewrite import UpdateParams, read_update
 
 log = logging.getLogger("lumilink.connection")
 
@@ -38,14 +39,16 @@ LOG_EVERY = 100
 class AgentPort:
     """One link to one agent, with its state and the requests that it has not answered.
 
-    ``life`` is that of the worker, for agents that are processes of it. ``on_message`` gets every request
-    and notification of the agent; answers go to who asked.
+    ``life`` is that of the worker, for agents that are processes of it. ``on_update`` gets each plain
+    ``session/update`` with its frame, and says whether that was all. Of the rest ``on_message`` gets every
+    request and notification; answers go to who asked.
     """
 
     def __init__(
         self,
         owner: ActorRef,
         settings: ConnectionSettings,
+        on_update: Callable[[UpdateParams, bytes], bool],
         on_message: Callable[[Envelope], None],
         on_gone: Callable[[AgentGone], None],
         life: str = "",
@@ -54,6 +57,8 @@ class AgentPort:
         self.profile = b"{}"
         self.agreement: dict[str, object] = {}
         self._settings = settings
+        self._max_bytes = settings.max_frame_bytes
+        self._on_update = on_update
         self._on_message = on_message
         self._on_gone = on_gone
         self._owner = owner
@@ -250,7 +255,11 @@ class AgentPort:
     def _handle(self, frame: bytes) -> None:
         """One message; whatever is wrong with it, the next one is read."""
         try:
-            message = parse(frame, max_bytes=self._settings.max_frame_bytes)
+            if len(frame) <= self._max_bytes:
+                update = read_update(frame)
+                if update is not None and self._on_update(update, frame):
+                    return
+            message = parse(frame, max_bytes=self._max_bytes)
             kind = message.kind
             if kind is MessageKind.NOTIFICATION or kind is MessageKind.REQUEST:
                 self._on_message(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,12 +23,15 @@ class OpenTurn(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EndedTurn(msgspec.Struct, frozen=True, array_like=True):
-    """A turn that has ended; its outcome is the event ``seq``."""
+    """A turn that has ended, as one client asked for it; its outcome is the event ``seq``."""
 
     prompt_id: str | None
-    client: str
     request_id: bytes
     seq: int
+
+
+EndedTurns: TypeAlias = dict[str, list[EndedTurn]]
+"""By the connection of the client that asked, oldest first. Its id is long and there are few of them."""
 
 
 class OpenQuestion(msgspec.Struct, frozen=True, array_like=True):
@@ -62,7 +66,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     turns: int = 0
     questions: int = 0
     turn: OpenTurn | None = None
-    ended: tuple[EndedTurn, ...] = ()
+    ended: EndedTurns = msgspec.field(default_factory=dict)
     asked: tuple[OpenQuestion, ...] = ()
 
 

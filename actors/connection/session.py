@@ -6,7 +6,8 @@ added to the stream, and shown once the journal has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -17,7 +18,7 @@ from actors.connection.events import NOBODY, Asker, Event, EventKind, all_but
 from actors.connection.history import History
 from actors.connection.messages import SessionSummary
 from actors.connection.questions import DecisionState, Question, Questions, is_shared
-from actors.connection.record import EndedTurn, OpenQuestion, OpenTurn, SessionRecord, now_iso
+from actors.connection.record import OpenQuestion, OpenTurn, SessionRecord, now_iso
 from actors.connection.replay import ReplayFilter
 from actors.connection.sealing import Sealer
 from actors.connection.stream import SessionStream, Then, Writer
@@ -26,6 +27,9 @@ from actors.placement.leases import Lease
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope
 from actors.protocol.info import title_of
+from actors.protocol.rewrite import UpdateParams
+
+_TITLE: Final = b'"session_info_update"'
 
 
 class Session:
@@ -65,13 +69,10 @@ class Session:
         self.replay: ReplayFilter | None = None
         self.first_kept = first_kept
         self.history = History(history_bytes, last_seq)
-        self.turns = Turns(known.turns)
+        self.turns = Turns(known.turns, known.ended)
         self.questions = Questions(known.session_id, known.questions)
         self.attachments: dict[str, Attachment] = {}
         self.driver = ""
-        for ended in known.ended:
-            asker = Asker(ended.client, ended.request_id)
-            self.turns.remember(Turn(None, [asker], ended.prompt_id, ended_seq=ended.seq))
         self.stream = SessionStream(
             stream_name,
             writer,
@@ -94,12 +95,17 @@ class Session:
             if new is None:
                 return
             frame = new
+        message = rewrite.forward_update(frame, self.agent_id, self.session_id, self.stream.last_seq + 1)
+        self.stream.append(EventKind.UPDATE, message)
+        self._note_title(frame)
+
+    def show_plain_update(self, update: UpdateParams, frame: bytes) -> None:
+        """``show_update`` for one that has been read, while nothing is replayed."""
         stream = self.stream
-        message = rewrite.forward_update(frame, self.agent_id, self.session_id, stream.last_seq + 1)
+        message = rewrite.write_update(update, self.session_id, stream.last_seq + 1)
         stream.append(EventKind.UPDATE, message)
-        if b'"session_info_update"' in frame:
-            self.title = title_of(frame, self.title)
-            stream.save()
+        if _TITLE in frame:
+            self._note_title(frame)
 
     def show_unscoped(self, frame: bytes) -> None:
         """A notification of the agent without a session, for whoever is attached."""
@@ -187,7 +193,8 @@ class Session:
 
     def end_turn(self, turn: Turn, outcome: Outcome) -> None:
         """A turn that had begun is over: all that asked for it are told, once that is committed."""
-        seq = turn.ended_seq = self.stream.last_seq + 1
+        seq = self.stream.last_seq + 1
+        self.turns.note_end(turn, seq)
         askers = tuple(turn.askers)
         self.touch()
         self.stream.append(
@@ -291,14 +298,19 @@ class Session:
             self.surroundings, self.sealed = surroundings, sealer.seal(surroundings)
             self.stream.save()
 
+    def _note_title(self, frame: bytes) -> None:
+        if _TITLE in frame:
+            self.title = title_of(frame, self.title)
+            self.stream.save()
+
     def touch(self) -> None:
         """Note that a client or a turn used the session now."""
         self.updated_at = now_iso()
 
-    def _show(self, event: Event) -> None:
-        self.history.append(event)
+    def _show(self, events: Sequence[Event]) -> None:
+        self.history.extend(events)
         for attachment in self.attachments.values():
-            attachment.offer(event)
+            attachment.offer(events)
 
     def _describe(self) -> bytes:
         running = self.turns.running
@@ -306,7 +318,6 @@ class Session:
         if running is not None and running.number:
             first = running.askers[-1]
             open_turn = OpenTurn(running.number, running.prompt_id, first.client, first.request_id)
-        ended = [one for turn in self.turns.ended() for one in _ended(turn)][-record.REMEMBERED :]
         return record.encode(
             SessionRecord(
                 self.installation,
@@ -324,7 +335,7 @@ class Session:
                 self.turns.count,
                 self.questions.count,
                 open_turn,
-                tuple(ended),
+                self.turns.ended,
                 tuple(OpenQuestion(one.question_id, one.method, one.asked) for one in self.questions.open()),
             )
         )
@@ -344,8 +355,3 @@ class Session:
             if not question.is_shared and question.asked not in self.attachments and shown:
                 question.asked = driver.client
                 driver.say(b"", question.message, self.history.last_seq)
-
-
-def _ended(turn: Turn) -> list[EndedTurn]:
-    seq = turn.ended_seq
-    return [EndedTurn(turn.prompt_id, asker.client, asker.request_id, seq) for asker in turn.askers]

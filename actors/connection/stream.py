@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from actors import errors
@@ -37,7 +37,7 @@ Then = Callable[[], None]
 class SessionStream:
     """The event stream of one session, and an ``AppendSource`` of its worker's writer.
 
-    ``show`` gets each event once it is committed; ``then``, given with an event, is called right after that.
+    ``show`` gets the events once they are committed; ``then``, given with an event, is called right after it.
     ``describe`` makes the session's record. ``lost`` is called, once, if the journal refuses the session's
     events (another worker has its workspace) or they cannot be shown; nothing is shown after that.
     """
@@ -51,6 +51,7 @@ class SessionStream:
         "_record_changed",
         "_show",
         "_taken",
+        "_thens",
         "_under_way",
         "_waiting",
         "_writer",
@@ -65,7 +66,7 @@ class SessionStream:
         lease: Lease,
         *,
         describe: Callable[[], bytes],
-        show: Callable[[Event], None],
+        show: Callable[[Sequence[Event]], None],
         lost: Callable[[errors.LumiLinkError], None],
         last_seq: int = 0,
     ) -> None:
@@ -76,8 +77,9 @@ class SessionStream:
         self._describe = describe
         self._show = show
         self._lost = lost
-        self._waiting: list[tuple[Event, Then | None]] = []
-        self._taken: list[tuple[Event, Then | None]] = []
+        self._waiting: list[Event] = []
+        self._taken: list[Event] = []
+        self._thens: dict[int, Then] = {}
         self._record_changed = False
         self._over = False
         self._under_way = False
@@ -88,12 +90,13 @@ class SessionStream:
 
         Raises JournalUnavailableError after the worker's end.
         """
-        event = Event(self.last_seq + 1, kind, message, concerns)
         if self._over:
             return
         self._writer.add(self, len(message))
-        self.last_seq = event.seq
-        self._waiting.append((event, then))
+        self.last_seq += 1
+        self._waiting.append(Event(self.last_seq, kind, message, concerns))
+        if then is not None:
+            self._thens[self.last_seq] = then
 
     def save(self) -> None:
         """The session's record changed: it goes with the next commit."""
@@ -126,7 +129,7 @@ class SessionStream:
             self._lease.workspace,
             self._lease.fence,
             self.last_seq + 1 - len(self._taken),
-            [to_entry(event, now) for event, _ in self._taken],
+            [to_entry(event, now) for event in self._taken],
             record,
         )
 
@@ -141,15 +144,28 @@ class SessionStream:
             self._give_up(result.error)
             return
         try:
-            for event, then in taken:
-                self._show(event)
-                if then is not None:
-                    then()
+            self._show_all(taken)
         except Exception as error:
             log.exception("the events of %s could not be shown", self.name)
             self._give_up(errors.InternalError(f"showing events failed: {type(error).__name__}"))
 
+    def _show_all(self, events: list[Event]) -> None:
+        """Show what was committed, at one go but for what has to come between."""
+        thens = self._thens
+        if not thens:
+            self._show(events)
+            return
+        begin = 0
+        for end, event in enumerate(events, 1):
+            then = thens.pop(event.seq, None)
+            if then is not None:
+                self._show(events[begin:end])
+                begin = end
+                then()
+        self._show(events[begin:])
+
     def _give_up(self, error: errors.LumiLinkError) -> None:
         self._over = True
         self._waiting.clear()
+        self._thens.clear()
         self._lost(error)

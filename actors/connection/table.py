@@ -52,6 +52,10 @@ class SessionTable:
         self._by_agent_id.pop(session.agent_id, None)
         self._directory.session_closed(session.session_id)
 
+    def named(self, agent_id: str) -> Session | None:
+        """The session that the agent calls by this name."""
+        return self._by_agent_id.get(agent_id)
+
     def concerned(self, message: Envelope) -> Session | None:
         """The session that a message of the agent names; without a name, the only one there is."""
         if message.session_id is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from actors import errors
 from actors.connection.events import Asker
+from actors.connection.record import REMEMBERED, EndedTurn, EndedTurns
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope
 
@@ -98,14 +99,20 @@ class Turn:
 class Turns:
     """At most one turn runs; later prompts wait in order. A repeated ``promptId`` joins its first turn."""
 
-    __slots__ = ("_by_asker", "_by_prompt_id", "_waiting", "count", "running")
+    __slots__ = ("_by_asker", "_by_prompt_id", "_waiting", "count", "ended", "running")
 
-    def __init__(self, count: int = 0) -> None:
+    def __init__(self, count: int = 0, ended: EndedTurns | None = None) -> None:
         self.running: Turn | None = None
         self.count = count
+        self.ended = ended or {}
+        """The turns that were over last, as a session's record holds them."""
         self._waiting: deque[Turn] = deque()
         self._by_prompt_id: dict[str, Turn] = {}
         self._by_asker: dict[Asker, Turn] = {}
+        known = [(one, client) for client, turns in self.ended.items() for one in turns]
+        for one, client in sorted(known, key=lambda pair: pair[0].seq):
+            asker = Asker(client, one.request_id)
+            self.remember(Turn(None, [asker], one.prompt_id, ended_seq=one.seq))
 
     @property
     def waiting(self) -> int:
@@ -172,9 +179,18 @@ class Turns:
             self._waiting.remove(turn)
         return turn
 
-    def ended(self) -> list[Turn]:
-        """The remembered turns that are over, oldest first."""
-        return [turn for turn in dict.fromkeys(self._by_asker.values()) if turn.ended_seq]
+    def note_end(self, turn: Turn, seq: int) -> None:
+        """The event ``seq`` tells the outcome of a turn that had begun."""
+        turn.ended_seq = seq
+        if turn.outcome is not None and turn.outcome.end is TurnEnd.NEVER_STARTED:
+            return  # forgotten, see ``finish``
+        for asker in turn.askers:
+            self.ended.setdefault(asker.client, []).append(EndedTurn(turn.prompt_id, asker.request_id, seq))
+        while sum(map(len, self.ended.values())) > REMEMBERED:
+            oldest = min(self.ended, key=lambda client: self.ended[client][0].seq)
+            del self.ended[oldest][0]
+            if not self.ended[oldest]:
+                del self.ended[oldest]
 
     def remember(self, turn: Turn) -> None:
         """Keep a turn, so that it is found by its prompt's id and by its request."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from actors.errors import JournalUnavailableError, SettingsError
-from actors.journal import sqlite_append, sqlite_placements, sqlite_schema, sqlite_streams, sqlite_trim
+from actors.journal import sqlite_placements, sqlite_schema, sqlite_streams, sqlite_trim
 from actors.journal.arrivals import Arrivals
 from actors.journal.clock import epoch_ms
 from actors.journal.contract import (
@@ -26,6 +26,7 @@ from actors.journal.contract import (
     Size,
     StreamAppend,
 )
+from actors.journal.sqlite_append import Appender
 from actors.journal.sqlite_threads import ConnectionThreads
 
 DEADLINE_S: Final = 15.0
@@ -46,6 +47,7 @@ class SqliteJournal:
         self._readers = ConnectionThreads(
             "journal-reader", partial(sqlite_schema.open_reader, path), threads=_READERS
         )
+        self._appender = Appender()
         self._arrivals = Arrivals(POLL_S)
 
     @classmethod
@@ -79,7 +81,7 @@ class SqliteJournal:
 
     async def append(self, batch: Sequence[StreamAppend]) -> Sequence[AppendResult]:
         """See ``Journal.append``."""
-        job = partial(sqlite_append.append_batch, batch=batch)
+        job = partial(self._appender.append, batch=batch)
         results = await self._writer.run(job, DEADLINE_S)
         self._arrivals.tell(result.stream for result in results)
         return results

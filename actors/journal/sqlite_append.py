@@ -21,13 +21,34 @@ _HEAD: Final = (
 )
 
 
-def append_batch(connection: sqlite3.Connection, batch: Sequence[StreamAppend]) -> list[AppendResult]:
-    """See ``Journal.append``."""
-    with transaction(connection):
-        commit = _Commit(connection)
-        results = [commit.take(append) for append in batch]
-        commit.write()
-    return results
+MAX_KNOWN: Final = 4096
+"""Of so many streams an appender remembers the row at most."""
+
+
+class Appender:
+    """Appends batches for one journal, on its writing connection.
+
+    What it knows of streams' rows it need not read again as long as nobody has written but it: another
+    connection's commits show in ``data_version``, other jobs of this one in ``total_changes``.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Head] = {}
+        self._as_of: tuple[sqlite3.Connection, int, int] | None = None
+
+    def append(self, connection: sqlite3.Connection, batch: Sequence[StreamAppend]) -> list[AppendResult]:
+        """See ``Journal.append``."""
+        before, self._as_of = self._as_of, None
+        with transaction(connection):
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if before != (connection, version, connection.total_changes) or len(self._known) > MAX_KNOWN:
+                self._known = {}
+            commit = _Commit(connection, self._known)
+            results = [commit.take(append) for append in batch]
+            commit.write()
+        # Our own commit does not change it, and nobody else could write until now.
+        self._as_of = (connection, version, connection.total_changes)
+        return results
 
 
 class _Head(Struct):
@@ -44,10 +65,11 @@ class _Head(Struct):
 class _Commit:
     """Checks each append against the rows as they will be, and writes all that passed at the end."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, known: dict[str, _Head]) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self._heads: dict[str, _Head] = {}
+        self._known = known
+        self._changed: dict[str, _Head] = {}
         self._blocks: list[tuple[int, int, bytes]] = []
         self._metas: list[tuple[int, bytes]] = []
 
@@ -63,6 +85,7 @@ class _Commit:
             return Appended(append.stream, head.epoch, append.last_seq)
         if not head.stream_no:
             self._begin(append.stream, head)
+        self._changed[append.stream] = head
         self._add(append, head)
         if append.meta is not None:
             self._metas.append((head.stream_no, append.meta))
@@ -80,7 +103,7 @@ class _Commit:
         self._write_blocks()
         self._cursor.executemany(
             "UPDATE streams SET last_seq = ?, payload_bytes = ? WHERE stream_no = ?",
-            [(head.last_seq, head.payload_bytes, head.stream_no) for head in self._heads.values()],
+            [(head.last_seq, head.payload_bytes, head.stream_no) for head in self._changed.values()],
         )
         self._cursor.executemany(
             "INSERT OR REPLACE INTO records (stream_no, meta) VALUES (?, ?)", self._metas
@@ -93,12 +116,12 @@ class _Commit:
         self._blocks.clear()
 
     def _head(self, stream: str) -> _Head | None:
-        head = self._heads.get(stream)
+        head = self._known.get(stream)
         if head is None:
             self._cursor.execute(_HEAD, (stream,))
             row = self._cursor.fetchone()
             if row is not None:
-                head = self._heads[stream] = _Head(*row)
+                head = self._known[stream] = _Head(*row)
         return head
 
     def _unwritten(self, append: StreamAppend) -> _Head:
@@ -114,7 +137,7 @@ class _Commit:
         )
         assert self._cursor.lastrowid is not None
         head.stream_no = self._cursor.lastrowid
-        self._heads[stream] = head
+        self._known[stream] = head
 
     def _is_there(self, append: StreamAppend, head: _Head) -> bool:
         """Whether the append was committed before: all its entries have their places."""

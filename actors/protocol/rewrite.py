@@ -4,8 +4,8 @@ The frame is split into its members' JSON texts, one text is changed, and the te
 else stays as the peer wrote it: unknown fields, ``_meta``, the spelling of numbers and strings, the order of
 members. Of duplicate members the last one counts and alone remains, as it did for ``parse``.
 
-``forward_update`` does two such changes in one pass, for the message that nearly all traffic consists of.
-Every function expects a frame that ``parse`` has accepted (``Envelope.frame``).
+``read_update`` and ``write_update`` do two such changes in one pass, for the message that nearly all traffic
+consists of. Every other function expects a frame that ``parse`` has accepted (``Envelope.frame``).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from actors.protocol.members import Members, members_of, split
 Part: TypeAlias = Literal["params", "result"]
 
 
-class _UpdateParams(Struct, gc=False, forbid_unknown_fields=True):
+class UpdateParams(Struct, gc=False, forbid_unknown_fields=True):
+    """The params of a ``session/update`` that has the members of the schema and no others."""
+
     update: Raw
     session_id: str = msgspec.field(name="sessionId")
     meta: Raw | UnsetType = msgspec.field(default=UNSET, name="_meta")
 
 
 class _Update(Struct, gc=False, forbid_unknown_fields=True):
-    """A ``session/update`` with the members that the schema has and no others."""
-
     jsonrpc: Literal["2.0"]
     method: Literal["session/update"]
-    params: _UpdateParams
+    params: UpdateParams
 
 
 _decode_update = msgspec.json.Decoder(_Update).decode
@@ -48,16 +48,35 @@ _UPDATE_HEAD: Final = b'{"jsonrpc":"2.0","method":"session/update","params":{"se
 _CURSOR: Final = b'{"lumilink":{"seq":%d}}'
 
 
+def read_update(frame: bytes) -> UpdateParams | None:
+    """A ``session/update`` in its plain form, which nearly every frame of an agent has; else None.
+
+    Unlike the other functions it takes any frame: what it accepts, ``parse`` accepts too.
+    """
+    try:
+        if not frame.isascii():
+            frame.decode()  # the JSON parser does not look into strings that it skips
+        return _decode_update(frame).params
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def write_update(params: UpdateParams, session_id: str, seq: int) -> bytes:
+    """The update with another session's id and a cursor."""
+    meta = _CURSOR % seq if params.meta is UNSET else _merged(params.meta, {"seq": seq})
+    return b"".join(
+        (_UPDATE_HEAD, _json(session_id), b',"_meta":', meta, b',"update":', params.update, b"}}")
+    )
+
+
 def forward_update(frame: bytes, old: str, new: str, seq: int) -> bytes:
     """``with_session`` and ``with_cursor`` in one, for the events that an agent streams."""
-    try:
-        params = _decode_update(frame).params
-    except (msgspec.DecodeError, RecursionError):
+    params = read_update(frame)
+    if params is None:
         return with_cursor(with_session(frame, old, new), seq)
     if params.session_id != old:
         raise _other_session()
-    meta = _CURSOR % seq if params.meta is UNSET else _merged(params.meta, {"seq": seq})
-    return b"".join((_UPDATE_HEAD, _json(new), b',"_meta":', meta, b',"update":', params.update, b"}}"))
+    return write_update(params, new, seq)
 
 
 def with_session(frame: bytes, old: str, new: str) -> bytes:

@@ -42,8 +42,8 @@ def publish(
     concerns: str = "",
 ) -> None:
     event = Event(history.last_seq + 1, kind, message, concerns)
-    history.append(event)
-    to.offer(event)
+    history.extend([event])
+    to.offer([event])
 
 
 def shown(attachment: Attachment) -> list[bytes]:
@@ -77,9 +77,9 @@ def test_a_prompt_is_shown_to_all_but_who_said_it():
     for one in (view, other):
         begin(one, history)
     event = Event(1, EventKind.PROMPT, b"hello", concerns=ME)
-    history.append(event)
+    history.extend([event])
     for one in (view, other):
-        one.offer(event)
+        one.offer([event])
 
     assert shown(view) == []
     assert shown(other) == [b"hello"]
@@ -99,7 +99,7 @@ def test_an_answer_bears_the_id_of_its_request_and_an_event_its_place():
 @pytest.mark.parametrize("kind", [EventKind.QUESTION, EventKind.DECISION])
 def test_questions_and_decisions_of_the_past_are_not_replayed(kind: EventKind):
     history, view = History(1000), viewer()
-    history.append(Event(1, kind, b"old"))
+    history.extend([Event(1, kind, b"old")])
     begin(view, history)
     publish(history, view, b"new", kind)
 
@@ -109,8 +109,8 @@ def test_questions_and_decisions_of_the_past_are_not_replayed(kind: EventKind):
 @pytest.mark.parametrize("kind", [EventKind.QUESTION, EventKind.DECISION])
 def test_a_view_that_comes_again_is_told_what_was_asked_while_it_was_away(kind: EventKind):
     history, view = History(1000), viewer()
-    history.append(Event(1, kind, b"seen"))
-    history.append(Event(2, kind, b"missed"))
+    history.extend([Event(1, kind, b"seen")])
+    history.extend([Event(2, kind, b"missed")])
     begin(view, history, 1, asked_from=2)
 
     assert shown(view) == [b"missed"]
@@ -275,7 +275,7 @@ def test_a_client_that_fell_behind_what_is_in_memory_is_shown_no_gap_and_reads_o
 def test_a_view_may_start_behind_what_is_in_memory():
     history, view = History(100), viewer()
     for number in range(5):
-        history.append(Event(number + 1, EventKind.UPDATE, b"x" * 60))
+        history.extend([Event(number + 1, EventKind.UPDATE, b"x" * 60)])
     view.start(0, 6)
 
     assert view.catch_up(history) is False
@@ -285,8 +285,8 @@ def test_a_view_may_start_behind_what_is_in_memory():
 
 def test_what_is_read_back_stops_where_the_window_ends():
     history, view = History(100), viewer()
-    history.append(Event(1, EventKind.UPDATE, b"x" * WINDOW_BYTES))
-    history.append(Event(2, EventKind.UPDATE, b"y"))
+    history.extend([Event(1, EventKind.UPDATE, b"x" * WINDOW_BYTES)])
+    history.extend([Event(2, EventKind.UPDATE, b"y")])
     view.start(0, 3)
     view.show([Event(1, EventKind.UPDATE, b"x" * WINDOW_BYTES), Event(2, EventKind.UPDATE, b"y")])
 
@@ -357,9 +357,9 @@ class OneClient(RuleBasedStateMachine):
         kind, concerns, is_shown = what
         words = self.words(size)
         event = Event(self.history.last_seq + 1, kind, words, concerns)
-        self.history.append(event)
+        self.history.extend([event])
         self.journal.append(event)
-        self.view.offer(event)
+        self.view.offer([event])
         if is_shown:
             self.expected.append(words)
 

@@ -136,7 +136,7 @@ async def test_a_message_that_fails_does_not_make_us_deaf(
     from actors.errors import ParseError
 
     client = await world.opened_client()
-    show = "actors.connection.session.Session.show_update"
+    show = "actors.connection.session.Session.show_plain_update"
 
     def fail(*_: object) -> None:
         raise ParseError("nested too deep")

@@ -183,7 +183,7 @@ async def test_a_bug_ends_the_sessions_of_one_connection_and_is_told(
     world: World, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
 ):
     client = await world.opened_client()
-    monkeypatch.setattr("actors.connection.session.Session.show_update", lambda *_: 1 // 0)
+    monkeypatch.setattr("actors.connection.session.Session.show_plain_update", lambda *_: 1 // 0)
     agent.update("x")
     await settle()
 

@@ -25,7 +25,9 @@ class Owner:
 @pytest.fixture
 def port(agent: FakeAgent) -> AgentPort:
     owner = Owner()
-    owner.port = AgentPort(cast("ActorRef", owner), SETTINGS, lambda _: None, lambda _: None)
+    owner.port = AgentPort(
+        cast("ActorRef", owner), SETTINGS, lambda _update, _frame: False, lambda _: None, lambda _: None
+    )
     return owner.port
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from actors import errors
 from actors.connection.events import Asker
+from actors.connection.record import EndedTurn
 from actors.connection.turns import (
     CANCELLED,
     MAX_REMEMBERED,
@@ -83,14 +84,15 @@ def test_a_repeated_prompt_finds_the_outcome_of_a_turn_that_is_over():
 
 
 def test_a_turn_of_before_is_found_by_its_prompt_and_by_its_request():
-    turns = Turns(count=7)
-    before = Turn(None, [asker("c1", 3)], "p", ended_seq=40)
-    turns.remember(before)
+    ended = {"c1": [EndedTurn("p", b"3", 40)]}
+    turns = Turns(7, ended)
+    before = turns.asked_by(asker("c1", 3))
 
-    assert turns.join("p", asker("c2", 9)) is turns.asked_by(asker("c1", 3)) is before
+    assert before is not None
+    assert turns.join("p", asker("c2", 9)) is before
     assert before.is_over
     assert before.askers == [asker("c1", 3)]
-    assert turns.ended() == [before]
+    assert turns.ended == ended
     assert turns.begin(turn()) == 8, "turns are numbered over the session's whole life"
 
 
