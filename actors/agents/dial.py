@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from actors.agents.agentapi.link import dial_agentapi
 from actors.agents.http import dial_http
 from actors.agents.link import AgentLink, AgentListener, DialOptions
 from actors.agents.stdio import dial_stdio
 from actors.agents.target import AgentTarget, TargetKind
 from actors.agents.websocket import dial_websocket
-from actors.errors import AgentUnreachableError
 
 
 async def dial(target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
@@ -25,6 +25,4 @@ async def dial(target: AgentTarget, listener: AgentListener, options: DialOption
         case TargetKind.STDIO:
             return await dial_stdio(target, listener, options)
         case TargetKind.AGENTAPI:
-            raise AgentUnreachableError(
-                f"{target.label}: the way to agents of the older HTTP API is not built yet"
-            )
+            return await dial_agentapi(target, listener, options)

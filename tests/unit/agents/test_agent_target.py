@@ -5,12 +5,9 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from wires import Recorder
 
-from actors.agents.dial import dial
-from actors.agents.link import DialOptions
 from actors.agents.target import AgentTarget, TargetKind
-from actors.errors import AgentUnreachableError, SettingsError
+from actors.errors import SettingsError
 
 
 @pytest.mark.parametrize(
@@ -104,9 +101,3 @@ def test_credentials_are_taken_out_of_the_url_and_decoded() -> None:
 def test_a_target_survives_a_pickle_round_trip() -> None:
     target = AgentTarget.parse("stdio:agent --key x")
     assert pickle.loads(pickle.dumps(target)) == target
-
-
-async def test_the_older_http_api_is_recognised_but_not_dialled() -> None:
-    target = AgentTarget.parse("agentapi+http://127.0.0.1:3284")
-    with pytest.raises(AgentUnreachableError, match="not built yet"):
-        await dial(target, Recorder(), DialOptions())
