@@ -60,7 +60,6 @@ class Activation:
         self._predecessor = predecessor
         self._tasks = TaskSet(ground.loop, actor_id, ground.tasks, self._task_done)
         self.inbox = Inbox(actor_id, options.mailbox_capacity, ground.ready, self._tasks, self.fail)
-        self.ref = ActorRef(self)
         self._actor: Actor | None = None
         self._life: asyncio.Task[None] | None = None
         self._after: Activation | None = None  # an earlier sibling that has to run before the restart
@@ -72,6 +71,11 @@ class Activation:
         self._failures = self._restarts = 0
 
     # ---------------------------------------------------------------- what the actor's context asks for
+
+    @property
+    def ref(self) -> ActorRef:
+        """A reference to it; all of them are equal."""
+        return ActorRef(self)
 
     @property
     def children(self) -> Mapping[ActorId, Activation]:
@@ -251,6 +255,9 @@ class Activation:
             if not hook.done():
                 log.error("%s: stopping() was not done in %g s", self.id, grace_s)
             await self._tasks.end(grace_s)
+            # Its parts refer to it and to each other, and whoever has many actors lets the collector come by
+            # seldom: what it held is free now.
+            vars(actor).clear()
 
     def _silence(self) -> None:
         if self._idle is not None:
@@ -264,6 +271,10 @@ class Activation:
         if self._parent is not None:
             self._parent.supervisor.release(self)
         self._ended.set()
+        # What refers back to it would leave all of it to the garbage collector, as in ``_unload``.
+        self._factory = _ended
+        for part in (self.inbox, self._tasks, self.supervisor):
+            part.disown()
 
     def _task_done(self, task: asyncio.Task[object]) -> None:
         if task.cancelled() or self.inbox.owes(task):
@@ -317,6 +328,10 @@ class Activation:
                 restarts=self._restarts,
             ),
         )
+
+
+def _ended() -> Actor:
+    raise ActorStoppedError("the activation has ended")
 
 
 def _is_being_cancelled() -> bool:

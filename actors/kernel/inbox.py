@@ -23,7 +23,7 @@ from actors.errors import (
 from actors.kernel.asks import Ask
 from actors.kernel.identity import ActorId
 from actors.kernel.ready import ReadyQueue
-from actors.kernel.tasks import TaskSet
+from actors.kernel.tasks import TaskSet, to_nobody
 
 log = logging.getLogger("lumilink.kernel")
 
@@ -140,6 +140,10 @@ class Inbox:
         self._receive = _not_open
         self._bury(self._entries)
         self._entries.clear()
+
+    def disown(self) -> None:
+        """The activation has ended, and can fail no more."""
+        self._on_failure = to_nobody
 
     def interrupt(self) -> None:
         """End the messages that are in hand: their tasks are gone, no reply will come."""

@@ -27,6 +27,12 @@ class ActorRef:
         self._activation = activation
         self._inbox = activation.inbox
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorRef) and self._activation is other._activation
+
+    def __hash__(self) -> int:
+        return hash(self._activation)
+
     def __repr__(self) -> str:
         return f"<ActorRef {self.id}>"
 

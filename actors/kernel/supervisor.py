@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from actors.kernel.ground import Ground, describe
 from actors.kernel.states import ENDING, StopReason
 from actors.kernel.supervision import Directive, Strategy, Supervision
+from actors.kernel.tasks import to_nobody
 
 if TYPE_CHECKING:
     from actors.kernel.activation import Activation
@@ -39,6 +40,10 @@ class Supervisor:
         """Forget a child that has ended."""
         if self.children.get(child.id) is child:
             del self.children[child.id]
+
+    def disown(self) -> None:
+        """The supervising actor has ended, and can fail no more."""
+        self._escalate = to_nobody
 
     def child_failed(self, child: Activation, failure: Exception) -> None:
         """Decide what follows, and begin it. On return the child no longer handles messages."""

@@ -15,6 +15,10 @@ Task = asyncio.Task[object]
 log = logging.getLogger("lumilink.kernel")
 
 
+def to_nobody(_told: object) -> None:
+    """Stands where an activation was told something, once it has ended."""
+
+
 class TaskSet:
     """The tasks of one activation.
 
@@ -47,6 +51,10 @@ class TaskSet:
         self._everyone.add(task)
         task.add_done_callback(self._done)
         return task
+
+    def disown(self) -> None:
+        """The activation has ended: what still ends is nobody's."""
+        self._on_done = to_nobody
 
     def cancel(self) -> None:
         """Cancel all tasks without waiting for them."""

@@ -28,12 +28,13 @@ class Timer:
         self._owned = owned
         self._message = message
         owned.add(self)
-        self._handle = loop.call_later(delay_s, self._fire)
+        self._handle: asyncio.TimerHandle | None = loop.call_later(delay_s, self._fire)
 
     def cancel(self) -> None:
         """Take the message back, unless it is in the mailbox already."""
-        self._handle.cancel()
-        self._owned.discard(self)
+        if self._handle is not None:
+            self._handle.cancel()
+        self._end()
 
     def _fire(self) -> None:
         try:
@@ -41,6 +42,10 @@ class Timer:
         except MailboxFullError:  # what an actor counts on must not get lost under load
             self._handle = self._loop.call_later(RETRY_AFTER_S, self._fire)
         except ActorStoppedError:
-            self._owned.discard(self)
+            self._end()
         else:
-            self._owned.discard(self)
+            self._end()
+
+    def _end(self) -> None:
+        self._handle = None  # it refers back: nothing of a timer is left to the garbage collector
+        self._owned.discard(self)

@@ -349,8 +349,8 @@ class Lingering(Scripted):
 
 async def test_get_or_spawn_gives_the_one_that_lives(system: ActorSystem) -> None:
     ref = system.spawn(named("a"), Scripted)
-    assert system.get_or_spawn(named("a"), Scripted) is ref
-    assert system.find(named("a")) is ref
+    assert system.get_or_spawn(named("a"), Scripted) == ref
+    assert system.find(named("a")) == ref
     assert system.find(named("b")) is None
 
 
@@ -362,9 +362,9 @@ async def test_a_new_activation_waits_until_the_old_one_has_stopped(system: Acto
         old.tell("refused")
     assert system.find(named("a")) is None
     new = system.get_or_spawn(named("a"), lambda: Scripted(diary))
-    assert new is not old
+    assert new != old
     assert new.statistics().state is ActivationState.WAITING
-    assert system.find(named("a")) is new
+    assert system.find(named("a")) == new
     await new.ask("hello", 10.0)
     assert diary == ["started", "a is gone", "started", "hello"]
 
