@@ -72,6 +72,11 @@ async def find_others(leader: int) -> list[psutil.Process]:
     return await asyncio.to_thread(_others, leader)
 
 
+async def memory_of(leader: int) -> int:
+    """Bytes of memory that the process ``leader`` and its descendants take; 0 if it has ended."""
+    return await asyncio.to_thread(_memory, leader)
+
+
 async def end_process_tree(
     leader: int, exited: asyncio.Event, others: list[psutil.Process], grace_s: float
 ) -> None:
@@ -85,6 +90,19 @@ async def end_process_tree(
     others = others + await find_others(leader)
     _signal_all(leader, exited, others, signal.SIGKILL)
     await _all_gone(exited, others, _KILL_TAKES_S)
+
+
+def _memory(leader: int) -> int:
+    try:
+        first = psutil.Process(leader)
+        members = [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    size = 0
+    for member in members:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            size += member.memory_info().rss
+    return size
 
 
 def _others(leader: int) -> list[psutil.Process]:
