@@ -68,7 +68,7 @@ class _Transport(httpx.AsyncBaseTransport):
             trust_env=False,
             # Over HTTP/1.1 every stream holds a connection; how many there are, the link bounds.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=2, keepalive_expiry=_IDLE_S),
-            socket_options=_tcp_keepalive(options.keepalive_interval_s),
+            socket_options=_tcp_keepalive(options.idle_timeout_s),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -93,13 +93,15 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _tcp_keepalive(interval_s: float) -> list[tuple[int, int, int]]:
-    """Let the kernel find out that a silent peer is gone: an event stream may rightly be silent for hours."""
-    idle = max(1, round(interval_s))
+def _tcp_keepalive(idle_timeout_s: float) -> list[tuple[int, int, int]]:
+    """Let the kernel find out that a silent peer is gone: an event stream may rightly be silent for hours.
+
+    It asks after half of that time, and takes the other half for the answer. Kernels count whole seconds.
+    """
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in (
-        ("TCP_KEEPIDLE", idle),
-        ("TCP_KEEPINTVL", max(1, idle // _KEEPALIVE_PROBES)),
+        ("TCP_KEEPIDLE", max(1, round(idle_timeout_s / 2))),
+        ("TCP_KEEPINTVL", max(1, round(idle_timeout_s / 2 / _KEEPALIVE_PROBES))),
         ("TCP_KEEPCNT", _KEEPALIVE_PROBES),
     ):
         if hasattr(socket, name):

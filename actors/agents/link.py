@@ -22,11 +22,15 @@ class LinkClosed:
 
 @dataclass(frozen=True, slots=True)
 class DialOptions:
-    """How to reach an agent. Environment values may hold secrets, so they are kept out of ``repr``."""
+    """How to reach an agent. Environment values may hold secrets, so they are kept out of ``repr``.
+
+    A link on which nothing was heard for ``idle_timeout_s`` has ended. An agent that is silent for half of
+    that is asked for a sign of life. Over stdio there is none to ask for: its process is there, or has ended.
+    """
 
     connect_timeout_s: float = 10.0
     max_frame_bytes: int = 16 * 1024 * 1024
-    keepalive_interval_s: float = 30.0
+    idle_timeout_s: float = 60.0
     stop_grace_s: float = 3.0
     cwd: str | None = None
     env: Mapping[str, str] = field(default_factory=dict, repr=False)

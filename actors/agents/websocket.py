@@ -32,7 +32,6 @@ from actors.agents.target import AgentTarget
 from actors.errors import AgentClosedError, AgentUnreachableError
 
 _READ_BUFFER_BYTES: Final = 1024
-_PONG_TIMEOUT_S: Final = 10.0
 
 # An adapter, because picows makes a logger of its own for every connection that is given a plain one.
 _LOG: Final = logging.LoggerAdapter(logging.getLogger(__name__), {})
@@ -58,8 +57,8 @@ async def dial_websocket(target: AgentTarget, listener: AgentListener, options: 
                 extra_headers=_authorization(target),
                 enable_auto_ping=True,
                 auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
-                auto_ping_idle_timeout=options.keepalive_interval_s,
-                auto_ping_reply_timeout=min(_PONG_TIMEOUT_S, options.keepalive_interval_s),
+                auto_ping_idle_timeout=options.idle_timeout_s / 2,
+                auto_ping_reply_timeout=options.idle_timeout_s / 2,
             )
     except TimeoutError:
         waited = f"{options.connect_timeout_s:g} s"

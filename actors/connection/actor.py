@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from actors import errors
-from actors.connection.attaching import attach
+from actors.connection import attaching
 from actors.connection.attachment import Attachment
 from actors.connection.care import Care
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding, views
 from actors.connection.events import Asker
+from actors.connection.lodging import Lodging
 from actors.connection.messages import (
     AgentGone,
+    AskedAgainOverdue,
     AttachSession,
     BringBack,
     CancelOverdue,
@@ -30,6 +33,7 @@ from actors.connection.messages import (
     ForkSession,
     JournalAway,
     ListQuestions,
+    MakeRoom,
     OpenSession,
     Pressed,
     QuestionExpired,
@@ -73,21 +77,27 @@ class ConnectionActor(Actor):
         """Make the agent's side; it dials when the first session is opened, or needs it."""
         scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
         life = scope.lease.placement.worker
+        me = self.context.ref
+        lodging = Lodging(scope.room, me, scope.installation, settings, self._agent_waits)
         self._port = AgentPort(
-            self.context.ref, settings, self._update_from_agent, self._from_agent, self._agent_gone, life
+            me, settings, self._update_from_agent, self._from_agent, self._agent_gone, lodging, life
         )
         self._sessions = SessionTable(scope.directory, self.context.ref)
+        self._deciding = Deciding(
+            self.context, self._port, settings.question_ttl_s, lambda: self._comeback.wanted()
+        )
         self._rejoining = Rejoining(
-            self.context, self._port, self._sessions, recall, settings.agent_start_timeout_s
+            self.context, self._port, self._sessions, recall, self._deciding, settings.agent_start_timeout_s
         )
         self._opening = Opening(
             self._port, self._sessions, scope, self._rejoining, self._from_agent, self._session_lost
         )
-        self._comeback = Comeback(self.context, self._rejoining, self._sessions, settings.reconnect)
+        self._comeback = Comeback(
+            self.context, self._rejoining, self._sessions, settings.reconnect, self._deciding.give_up
+        )
         self._prompting = Prompting(
             self.context, self._port, self._rejoining, recall, settings.cancel_grace_s
         )
-        self._deciding = Deciding(self.context, self._port, settings.question_ttl_s)
         self._requests = ClientRequests(
             self.context,
             self._port,
@@ -138,8 +148,14 @@ class ConnectionActor(Actor):
             case CancelOverdue():
                 if self._prompting.cancel_overdue(message):
                     self.context.run(self._port.close(), name="end a stuck agent")
-            case TellAgent():
-                self._deciding.tell_agent(message)
+            case TellAgent(session_id):
+                session = self._sessions.get(session_id)
+                if session is not None:
+                    self._deciding.tell_again(session, message)
+            case AskedAgainOverdue(session_id):
+                session = self._sessions.get(session_id)
+                if session is not None:
+                    self._deciding.asked_again_overdue(session, message)
             case Pressed(pressed):
                 self._port.press(pressed)
             case JournalAway(away):
@@ -149,6 +165,8 @@ class ConnectionActor(Actor):
                 self._comeback.attempt()
             case CheckIdle():
                 self._care.look()
+            case MakeRoom():
+                self._care.make_room()
             case QuestionExpired(session_id):
                 session = self._sessions.get(session_id)
                 if session is not None:
@@ -177,7 +195,7 @@ class ConnectionActor(Actor):
         for session in sessions:
             if not session.closed:
                 self._prompting.interrupt(session, error.detail)
-                session.void_questions()
+                self._deciding.end(session)
                 session.stream.save()
         try:
             await _settled(sessions)
@@ -185,6 +203,7 @@ class ConnectionActor(Actor):
             for session in sessions:
                 self._sessions.remove(session)
                 session.end_attachments(error)
+                session.release()
             await self._port.close()
 
     # ------------------------------------------------------------------ sessions
@@ -205,7 +224,7 @@ class ConnectionActor(Actor):
         self._prompting.finish_stored(session, record.turn)
         for question in record.asked:
             session.void_stored(question)
-        if session.cut_off:
+        if session.cut_off or session.questions.has_untold:
             self._comeback.begin()
 
     def _session(self, session_id: str) -> Session:
@@ -257,13 +276,37 @@ class ConnectionActor(Actor):
         if attachment.gone:
             return
         try:
-            attach(session, message, self._scope.store.sealer)
+            begun = attaching.begin(session, message, self._scope.store.sealer)
         except errors.LumiLinkError as error:
             attachment.end(error)
             return
-        self._catch_up(session, attachment)
-        for request_id in message.pending:
-            self._prompting.recover(session, Asker(attachment.client, request_id))
+        askers = [Asker(attachment.client, request_id) for request_id in message.pending]
+        owed = [asker for asker in askers if self._prompting.owes(session, asker)]
+
+        def answer(first_seq: int) -> None:
+            attaching.answer(session, message, begun, first_seq)
+            self._catch_up(session, attachment)
+            for asker in owed:
+                self._prompting.recover(session, asker)
+
+        if begun.after + 1 >= session.history.first_seq:
+            answer(begun.after + 1)
+        else:
+            self.context.run(
+                self._answer_once_known(session, attachment, answer), name="look how much is kept"
+            )
+
+    async def _answer_once_known(
+        self, session: Session, attachment: Attachment, answer: Callable[[int], None]
+    ) -> None:
+        """Only the journal knows how much of the past is kept."""
+        try:
+            first_seq = await self._scope.store.recall.first_seq(session)
+        except errors.LumiLinkError as error:
+            attachment.end(error)
+            return
+        if not attachment.gone:
+            answer(first_seq)
 
     def _catch_up(self, session: Session, attachment: Attachment) -> None:
         if not attachment.catch_up(session.history):
@@ -316,13 +359,19 @@ class ConnectionActor(Actor):
         except errors.LumiLinkError as closed:
             log.debug("cannot refuse %s: %s", message.method, closed)
 
+    def _agent_waits(self, before: int) -> None:
+        toast = "The agent waits for memory" + (f": {before} are before it." if before else ".")
+        for session in self._sessions:
+            session.notice("agent-waits", "info", toast, before=before)
+        self._opening.notice("agent-waits", "info", toast, before=before)
+
     def _agent_gone(self, gone: AgentGone) -> None:
         """Its sessions stay. Whoever dials closes the link, also one that ended by itself."""
         if gone.closed.clean:
             return
         log.warning("agent of workspace %s ended: %s", self._scope.workspace_id, gone.closed.reason)
         for session in self._sessions:
-            session.void_questions()
+            self._deciding.agent_away(session)
             toast = "The agent ended unexpectedly."
             session.notice("agent-closed", "error", toast, detail=gone.closed.reason)
         self.context.run(self._port.let_go(), name="let go of the agent")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from actors import errors
 from actors.connection.events import Event, EventKind, all_but
 from actors.connection.history import History
+from actors.connection.roles import Role
 from actors.link.channel import Channel
 
 WINDOW_FRAMES = 512
@@ -23,16 +23,6 @@ WINDOW_BYTES = 256 * 1024
 MAX_PRIVATE = 256
 
 _UPDATE: Final = EventKind.UPDATE
-
-
-@dataclass(frozen=True, slots=True)
-class AttachmentStatistics:
-    """A snapshot: where the client is, and how far behind."""
-
-    position: int
-    behind: int
-    window_frames: int
-    window_bytes: int
 
 
 def _nobody(_ended: Attachment) -> None:
@@ -44,7 +34,7 @@ class Attachment:
 
     ``client`` is the id of the client's connection, which has one view of a session at a time. ``on_end`` is
     called when the session's side ends it, so that its stream can be forgotten. ``gone`` means that nothing
-    is shown any more, whoever ended it.
+    is shown any more, whoever ended it. ``role`` is what the client is in the session.
     """
 
     __slots__ = (
@@ -58,15 +48,22 @@ class Attachment:
         "client",
         "gone",
         "position",
+        "role",
         "stream",
     )
 
     def __init__(
-        self, channel: Channel, stream: int, client: str, on_end: Callable[[Attachment], None] = _nobody
+        self,
+        channel: Channel,
+        stream: int,
+        client: str,
+        on_end: Callable[[Attachment], None] = _nobody,
+        role: Role = Role.DRIVER,
     ) -> None:
         self.channel = channel
         self.stream = stream
         self.client = client
+        self.role = role
         self.position = 0
         self.gone = False
         self._on_end = on_end
@@ -184,10 +181,6 @@ class Attachment:
         self.gone = True
         self._lagging = True  # so that ``offer`` need not ask for more
         self._private.clear()
-
-    def statistics(self, history: History) -> AttachmentStatistics:
-        """A frozen snapshot."""
-        return AttachmentStatistics(self.position, history.last_seq - self.position, self._frames, self._size)
 
     def _is_full(self) -> bool:
         return self._frames <= 0 or self._size <= 0 or self.channel.congested

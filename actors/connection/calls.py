@@ -35,10 +35,6 @@ class AgentCalls:
         self._waiting[self._last] = on_outcome
         return self._last
 
-    def is_open(self, number: int) -> bool:
-        """Whether the answer is still awaited."""
-        return number in self._waiting
-
     def settle(self, number: object, outcome: Envelope | errors.LumiLinkError) -> bool:
         """Tell who waits for ``number``; false if nobody does. An agent may spell 1 as 1.0."""
         if isinstance(number, float) and number.is_integer():

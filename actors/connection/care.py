@@ -53,8 +53,8 @@ class Care:
         now = _now()
         for session in self._sessions:
             session.drop_gone()
-        working = self._opening.is_under_way or any(session.turns.running for session in self._sessions)
-        if working:
+        working = self._is_working()
+        if working or any(len(session.questions) for session in self._sessions):
             self._idle_since = now
         if working or any(session.attachments for session in self._sessions):
             self._alone_since = now
@@ -64,10 +64,21 @@ class Care:
             return
         if now - self._idle_since >= self._settings.agent_idle_s:
             self._let_agent_sleep()
+        link = self._port.link
+        if link is not None and self._port.lodging.wants_size(link):
+            self._context.run(self._port.lodging.measure(link), name="measure the agent")
         self._tell_of_health()
         for session in self._sessions:
             self._unstick(session, now)
         self.begin()
+
+    def make_room(self) -> None:
+        """Others need the agent's memory: one that has nothing to do sleeps earlier than it would."""
+        if not self._is_working() and not any(len(session.questions) for session in self._sessions):
+            self._let_agent_sleep()
+
+    def _is_working(self) -> bool:
+        return self._opening.is_under_way or any(session.turns.running for session in self._sessions)
 
     def _let_agent_sleep(self) -> None:
         """An agent takes hundreds of megabytes; one that can load its session again need not stay."""

@@ -10,6 +10,7 @@ from actors import errors
 from actors.connection.messages import BringBack
 from actors.connection.reconnecting import Attempts, ReconnectPolicy
 from actors.connection.rejoining import Rejoining
+from actors.connection.session import Session
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
 
@@ -19,7 +20,9 @@ PROVEN_S = 60.0
 class Comeback:
     """One try after another, with growing pauses, until the agent is there or the attempts are used up.
 
-    Nothing is tried for sessions that nobody watches: their agent is brought back with the next prompt.
+    Nothing is tried for sessions that nobody watches, unless there is a decision that the agent should be
+    told: their agent is brought back with the next prompt. ``on_lost`` is told of each session whose agent
+    could not be reached again.
     """
 
     def __init__(
@@ -28,6 +31,7 @@ class Comeback:
         rejoining: Rejoining,
         sessions: SessionTable,
         policy: ReconnectPolicy,
+        on_lost: Callable[[Session], None],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._chance = chance
@@ -35,6 +39,7 @@ class Comeback:
         self._rejoining = rejoining
         self._sessions = sessions
         self._attempts = Attempts(policy)
+        self._on_lost = on_lost
         self._waiting = False
         self._back_at = float("-inf")
 
@@ -46,10 +51,15 @@ class Comeback:
         if not self._waiting:
             self._next()
 
+    def wanted(self) -> None:
+        """Somebody needs the agent that is away, and does not wait for it."""
+        if not (self._waiting or self._rejoining.is_under_way):
+            self._next()
+
     def attempt(self) -> None:
         """The pause is over."""
         self._waiting = False
-        if any(session.attachments for session in self._sessions):
+        if any(session.attachments or session.questions.has_untold for session in self._sessions):
             self._context.run(self._try(), name="reconnect to the agent")
 
     def _next(self) -> None:
@@ -57,6 +67,8 @@ class Comeback:
         if delay_s is None:
             self._attempts.succeeded()
             self._notice("agent-lost", "error", "The agent could not be reached again. Prompt to try anew.")
+            for session in self._sessions:
+                self._on_lost(session)
             return
         self._waiting = True
         self._context.after(delay_s, BringBack())

@@ -1,29 +1,38 @@
 """Answers to what an agent asks: given by a client, over HTTP, or by nobody in time.
 
-A decision is in the journal before the agent hears it, and so is made once, whoever makes it.
+A decision is in the journal before the agent hears it, and so is made once, whoever makes it. Where the link
+to the agent broke meanwhile, it waits for the agent to be back and to ask again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from actors import errors
-from actors.connection.messages import DecideQuestion, QuestionExpired, QuestionView, TellAgent
+from actors.connection.messages import (
+    AskedAgainOverdue,
+    DecideQuestion,
+    QuestionExpired,
+    QuestionView,
+    TellAgent,
+)
 from actors.connection.port import AgentPort
-from actors.connection.questions import DecisionState, Question
+from actors.connection.questions import Decision, DecisionState, Question
 from actors.connection.session import Session
 from actors.kernel.actor import ActorContext
-from actors.protocol import compose, rewrite
+from actors.protocol import compose
 from actors.protocol.envelope import Envelope
 from actors.protocol.members import split
 
 log = logging.getLogger("lumilink.connection")
 
 RETRY_S: Final = 0.2
+ASK_AGAIN_S: Final = 10.0
+"""An agent that is back and remembers its session asks again within so much time, or not at all."""
 
 SAFE_ANSWERS: Final[dict[str, dict[str, object]]] = {
     "session/request_permission": {"outcome": {"outcome": "cancelled"}},
@@ -31,28 +40,43 @@ SAFE_ANSWERS: Final[dict[str, dict[str, object]]] = {
 }
 """What an agent is told where nobody decided: never an approval. To all else it gets an error."""
 
+_NO_ID: Final = msgspec.Raw(b"null")
+
 
 class Deciding:
-    """Settles the questions of one connection's sessions."""
+    """Settles the questions of one connection's sessions.
 
-    def __init__(self, context: ActorContext, port: AgentPort, question_ttl_s: float) -> None:
+    ``call_back`` is called when there is a decision that an agent which is away should be told.
+    """
+
+    def __init__(
+        self,
+        context: ActorContext,
+        port: AgentPort,
+        question_ttl_s: float,
+        call_back: Callable[[], None],
+    ) -> None:
         self._context = context
         self._port = port
         self._question_ttl_s = question_ttl_s
+        self._call_back = call_back
 
     def ask(self, session: Session, request: Envelope) -> None:
         """The agent asks. Raises MailboxFullError where 256 questions are open."""
+        known = session.questions.asked_again(request)
+        if known is not None:
+            self._tell_agent(session, known.question_id)
+            return
         question = session.ask(request)
         expiry = QuestionExpired(session.session_id, question.question_id)
         self._context.after(self._question_ttl_s, expiry)
 
     def answer(self, session: Session, client: str, message: Envelope) -> None:
         """A client's answer. Raises QuestionUnknownError for one that comes too late."""
+        answer = split(message.frame)
         question = session.questions.answer(message.id)
-        frame = rewrite.with_id(message, msgspec.Raw(question.agent_id))
-        members = split(message.frame)
-        said = members.get("result", members.get("error", msgspec.Raw(b"null")))
-        self._settle(session, question, DecisionState.ANSWERED, frame, client, said)
+        said = answer.get("result", answer.get("error", _NO_ID))
+        self._settle(session, Decision(question, DecisionState.ANSWERED, answer), client, said)
 
     def decide(self, session: Session, message: DecideQuestion) -> None:
         """An answer that came over HTTP: the result of the agent's request. Raises QuestionUnknownError."""
@@ -63,8 +87,8 @@ class Deciding:
                 f"{question.method} is done by a client; only permissions and elicitations can be decided"
             )
         said = msgspec.Raw(message.result)
-        frame = compose.response(msgspec.Raw(question.agent_id), said)
-        self._settle(session, question, DecisionState.ANSWERED, frame, "", said)
+        answer = split(compose.response(_NO_ID, said))
+        self._settle(session, Decision(question, DecisionState.ANSWERED, answer), "", said)
 
     def expire(self, session: Session, message: QuestionExpired) -> None:
         """Nobody decided in time."""
@@ -72,33 +96,94 @@ class Deciding:
             question = session.questions.answer(message.question_id)
         except errors.QuestionUnknownError:
             return
-        agent_id, safe = msgspec.Raw(question.agent_id), SAFE_ANSWERS.get(question.method)
+        safe = SAFE_ANSWERS.get(question.method)
         if safe is None:
             late = errors.RequestCancelledError(f"no client answered in {self._question_ttl_s:g} s")
-            frame = compose.error_response(agent_id, late)
+            frame = compose.error_response(_NO_ID, late)
         else:
-            frame = compose.response(agent_id, safe)
-        self._settle(session, question, DecisionState.EXPIRED, frame, "", None)
+            frame = compose.response(_NO_ID, safe)
+        self._settle(session, Decision(question, DecisionState.EXPIRED, split(frame)), "", None)
 
-    def tell_agent(self, message: TellAgent) -> None:
+    # ------------------------------------------------------------------ to the agent
+
+    def tell_again(self, session: Session, message: TellAgent) -> None:
+        """The agent did not read a moment ago."""
+        self._tell_agent(session, message.question_id)
+
+    def _settle(self, session: Session, decision: Decision, by: str, said: msgspec.Raw | None) -> None:
+        question = decision.question
+        session.questions.decide(decision)
+
+        def committed() -> None:
+            decision.committed = True
+            self._tell_agent(session, question.question_id)
+
+        session.decided(question, decision.state, by, said, committed)
+        if question.is_suspended and not self._port.is_connected:
+            self._call_back()
+
+    def _tell_agent(self, session: Session, question_id: str) -> None:
         """Send what must not get lost: where the agent does not read, a little later."""
+        decision = session.questions.untold(question_id)
+        if decision is None or not decision.committed or decision.question.is_suspended:
+            return
         try:
-            self._port.send(message.frame)
+            self._port.send(decision.frame)
         except errors.MailboxFullError:
-            self._context.after(RETRY_S, message)
+            self._context.after(RETRY_S, TellAgent(session.session_id, question_id))
+            return
+        except errors.AgentClosedError:
+            return  # we are about to be told that it is away
         except errors.LumiLinkError as error:
-            log.info("a decision does not reach the agent: %s", error)
+            log.warning("a decision does not reach the agent: %s", error)
+        session.questions.told(decision)
+        if decision.is_kept:
+            session.stream.save()
 
-    def _settle(
-        self,
-        session: Session,
-        question: Question,
-        state: DecisionState,
-        frame: bytes,
-        client: str,
-        said: msgspec.Raw | None,
-    ) -> None:
-        session.decided(question, state, client, said, lambda: self.tell_agent(TellAgent(frame)))
+    # ------------------------------------------------------------------ an agent that comes and goes
+
+    def agent_away(self, session: Session) -> None:
+        """The agent is away. What it may ask again when it is back stays open, all else is void.
+
+        Doing it twice is no harm.
+        """
+        _void(session, session.questions.suspend())
+        if not self._port.may_remember:
+            self.give_up(session)
+
+    def agent_back(self, session: Session, *, remembers: bool) -> None:
+        """The agent is back: it asks again soon, unless it has forgotten the session."""
+        if remembers:
+            overdue = AskedAgainOverdue(session.session_id, session.questions.absences)
+            self._context.after(ASK_AGAIN_S, overdue)
+        else:
+            self.give_up(session)
+
+    def asked_again_overdue(self, session: Session, message: AskedAgainOverdue) -> None:
+        """It has had its time to ask again, if it has not been away once more."""
+        if message.absences == session.questions.absences:
+            self.give_up(session)
+
+    def end(self, session: Session) -> None:
+        """Nobody will ask or be told any more."""
+        _void(session, session.questions.suspend())
+        self.give_up(session)
+
+    def give_up(self, session: Session) -> None:
+        """The agent will not ask again what it asked before it was away: whoever answered is told."""
+        questions, decisions = session.questions.take_suspended()
+        _void(session, questions)
+        for decision in decisions:
+            if decision.state is DecisionState.ANSWERED:
+                toast = "The agent went away before it heard the answer, and did not ask again."
+                session.notice("answer-unheard", "warning", toast, questionId=decision.question.question_id)
+        if decisions:
+            session.stream.save()
+
+
+def _void(session: Session, questions: Iterable[Question]) -> None:
+    for question in questions:
+        session.decided(question, DecisionState.VOID)
 
 
 def views(questions: Iterable[Question]) -> list[QuestionView]:

@@ -47,6 +47,10 @@ class AgentInbox:
         if self._pressed:
             link.pause_reading()
 
+    def unbind(self) -> None:
+        """The link has ended."""
+        self._link = None
+
     def __len__(self) -> int:
         return len(self._frames)
 

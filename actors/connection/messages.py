@@ -35,6 +35,7 @@ class ConnectionSettings:
     stall_timeout_s: float = 1800.0
     reconnect: ReconnectPolicy = field(default_factory=ReconnectPolicy)
     agent_environment: tuple[str, ...] = ("*",)
+    agent_wait_s: float = 60.0
 
 
 class SessionDirectory(Protocol):
@@ -182,9 +183,22 @@ class QuestionExpired:
 
 @dataclass(frozen=True, slots=True)
 class TellAgent:
-    """What the agent could not be told a moment ago."""
+    """A decision that the agent could not be told a moment ago."""
 
-    frame: bytes
+    session_id: str
+    question_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgainOverdue:
+    """The agent is back for so long that it would have asked again by now, after so many ``absences``."""
+
+    session_id: str
+    absences: int
+
+
+class MakeRoom:
+    """Others wait for the memory that this connection's agent takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +226,10 @@ class DescribeSessions:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """What ``session/list`` and the topology tell about a session, and of its link to an agent."""
+    """What ``session/list`` and the topology tell about a session, and of its link to an agent.
+
+    ``roles`` says how many of the attachments have which role.
+    """
 
     session_id: str
     installation: str
@@ -221,6 +238,7 @@ class SessionSummary:
     title: str | None
     updated_at: str
     attachments: int
+    roles: dict[str, int]
     turn: str
     loaded: bool = True
     connection: dict[str, object] | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from actors import errors
 from actors.connection.attachment import Attachment
+from actors.connection.choices import Choice
 from actors.connection.messages import ForkSession, OpenSession
 from actors.connection.port import AgentPort
 from actors.connection.record import SessionRecord, now_iso
@@ -20,7 +21,7 @@ from actors.connection.scope import Scope
 from actors.connection.session import Session
 from actors.connection.store import OnLost
 from actors.connection.table import SessionTable
-from actors.protocol import rewrite
+from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, parse, result_of, result_raw
 from actors.protocol.models import NewSessionResult
 
@@ -36,6 +37,7 @@ class _Wanted:
     cwd: str
     initialize: bytes
     surroundings: bytes
+    choices: tuple[Choice, ...] = ()
 
 
 class Opening:
@@ -60,7 +62,7 @@ class Opening:
         self._rejoining = rejoining
         self._show = show
         self._on_lost = lost
-        self._under_way = 0
+        self._under_way: dict[str, Attachment] = {}
         self._early: list[Envelope] = []
         self._early_bytes = 0
         self._lost = False
@@ -68,7 +70,7 @@ class Opening:
     @property
     def is_under_way(self) -> bool:
         """Whether any session is being made."""
-        return self._under_way > 0
+        return bool(self._under_way)
 
     async def open(self, request: OpenSession) -> bool:
         """Dial the agent and start its session; false if that came to nothing."""
@@ -77,6 +79,12 @@ class Opening:
     async def fork(self, request: ForkSession) -> bool:
         """Let the agent make a second session out of one; false if that came to nothing."""
         return await self._attempt(request.new_session_id, request.attachment, self._fork(request))
+
+    def notice(self, kind: str, severity: str, toast: str, **more: object) -> None:
+        """Tell the clients whose sessions are being made of something. It is no event of theirs yet."""
+        for session_id, attachment in self._under_way.items():
+            params = {"sessionId": session_id, "kind": kind, "severity": severity, "toast": toast, **more}
+            attachment.say_now(b"", compose.notification("_lumilink/notice", params))
 
     def hold(self, message: Envelope) -> bool:
         """Keep a message for a session that is not there yet; false if none is being made.
@@ -98,7 +106,7 @@ class Opening:
         self, session_id: str, attachment: Attachment, work: Coroutine[object, object, None]
     ) -> bool:
         """Whatever ends the attempt, be it the actor's end: the client and the directory are told."""
-        self._under_way += 1
+        self._under_way[session_id] = attachment
         succeeded = False
         failure: errors.LumiLinkError = errors.ActorStoppedError(
             "the session's actor ended before it was open"
@@ -110,7 +118,7 @@ class Opening:
             log.info("session of workspace %s not opened: %s", self._scope.workspace_id, error)
             failure = error
         finally:
-            self._under_way -= 1
+            del self._under_way[session_id]
             if not succeeded:
                 attachment.end(failure)
                 self._scope.directory.session_closed(session_id)
@@ -132,7 +140,8 @@ class Opening:
             raise errors.AgentCapabilityError("this agent cannot fork sessions")
         frame = rewrite.with_session(request.request.frame, source.session_id, source.agent_id)
         answer = await self._port.call_forwarded(parse(frame), self._scope.settings.agent_start_timeout_s)
-        made = _Wanted(request.new_session_id, source.cwd, source.initialize, source.surroundings)
+        chosen = tuple(source.choices)
+        made = _Wanted(request.new_session_id, source.cwd, source.initialize, source.surroundings, chosen)
         self._opened(made, request.attachment, request.request, answer)
 
     def _opened(self, wanted: _Wanted, attachment: Attachment, request: Envelope, answer: Envelope) -> None:
@@ -167,6 +176,7 @@ class Opening:
             sealed=self._scope.store.sealer.seal(wanted.surroundings),
             title=None,
             updated_at=now_iso(),
+            choices=wanted.choices,
         )
         return self._scope.store.begin(begun, wanted.surroundings, self._scope.lease, self._on_lost)
 

@@ -13,11 +13,13 @@ from actors.agents.dial import dial
 from actors.agents.inherited import inherited_environment
 from actors.agents.link import AgentLink, DialOptions
 from actors.agents.orphans import marks
+from actors.agents.target import TargetKind
 from actors.connection import states
 from actors.connection.agreement import initialize_params, read_agreement
 from actors.connection.calls import AgentCalls, OnOutcome
 from actors.connection.health import ConnectionHealth, Progress, Verdict
 from actors.connection.inbox import AgentInbox
+from actors.connection.lodging import Lodging
 from actors.connection.messages import AgentGone, ConnectionSettings
 from actors.connection.states import ConnectionState
 from actors.kernel.ref import ActorRef
@@ -31,6 +33,8 @@ log = logging.getLogger("lumilink.connection")
 
 _USABLE = frozenset({ConnectionState.CONNECTED, ConnectionState.DEGRADED})
 _TALKING = _USABLE | {ConnectionState.CONNECTING, ConnectionState.RECONNECTING}
+
+_UNKNOWN = b"{}"
 
 READ_AT_ONCE = 64
 LOG_EVERY = 100
@@ -51,10 +55,12 @@ class AgentPort:
         on_update: Callable[[UpdateParams, bytes], bool],
         on_message: Callable[[Envelope], None],
         on_gone: Callable[[AgentGone], None],
+        lodging: Lodging,
         life: str = "",
     ) -> None:
         self.state = ConnectionState.DISCONNECTED
-        self.profile = b"{}"
+        self.profile = _UNKNOWN
+        self.lodging = lodging
         self.agreement: dict[str, object] = {}
         self._settings = settings
         self._max_bytes = settings.max_frame_bytes
@@ -78,11 +84,31 @@ class AgentPort:
         """Whether the agent can be told something."""
         return self.state in _USABLE
 
+    @property
+    def link(self) -> AgentLink | None:
+        """The link to the agent, while there is one."""
+        return self._link
+
+    @property
+    def may_remember(self) -> bool:
+        """Whether an agent that is reached again may be the one that it was, and know its sessions.
+
+        One over stdio never is: its process ended. What one can do that another worker had is not known yet.
+        """
+        if self._settings.target.kind is TargetKind.STDIO:
+            return False
+        return (
+            self.profile == _UNKNOWN
+            or self.offers("loadSession")
+            or self.offers("sessionCapabilities", "resume")
+        )
+
     async def open(self, cwd: str, client_initialize: bytes) -> None:
         """Dial and shake hands, within ``agent_start_timeout_s``; a link of before is let go first.
 
-        Raises AgentStartError, AgentUnreachableError, AgentTimeoutError, AgentClosedError or
-        AgentProtocolError (no common version, both are named).
+        A process of ours waits for memory before that. Raises AgentMemoryError, AgentStartError,
+        AgentUnreachableError, AgentTimeoutError, AgentClosedError or AgentProtocolError (no common version,
+        both are named).
         """
         await self.let_go()
         again = ConnectionState.RECONNECTING if self.state is ConnectionState.ERROR else None
@@ -103,8 +129,14 @@ class AgentPort:
             cwd=cwd,
             env=env,
             max_frame_bytes=settings.max_frame_bytes,
-            keepalive_interval_s=settings.reconnect.keep_alive_s,
+            idle_timeout_s=settings.reconnect.idle_timeout_s,
         )
+        async with self.lodging.starting():
+            await self._shake_hands(options, client_initialize)
+        self.lodging.rests()
+
+    async def _shake_hands(self, options: DialOptions, client_initialize: bytes) -> None:
+        settings = self._settings
         try:
             async with asyncio.timeout(settings.agent_start_timeout_s):
                 self._link = await dial(settings.target, self._inbox, options)
@@ -135,6 +167,8 @@ class AgentPort:
             await link.close()
             if self._link is link:
                 self._link = None
+                self._inbox.unbind()
+                self.lodging.gone()
         self._calls.fail_all(errors.AgentClosedError("the connection to the agent was closed"))
 
     # ---------------------------------------------------------------- to the agent

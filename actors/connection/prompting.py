@@ -66,13 +66,19 @@ class Prompting:
             queued = {"sessionId": session.session_id, "place": place}
             attachment.say(b"", compose.notification("_lumilink/queued", queued), session.stream.last_seq)
 
+    def owes(self, session: Session, asker: Asker) -> bool:
+        """Whether a client that is back waits for an outcome that it will not be told unless it is now.
+
+        Of an end that is not committed yet it will be told when it is.
+        """
+        turn = session.turns.asked_by(asker)
+        return turn is None or (turn.is_over and turn.ended_seq <= session.history.last_seq)
+
     def recover(self, session: Session, asker: Asker) -> None:
-        """A client is back whose prompt was not answered when it lost us: tell it what came of it."""
+        """Tell a client that is back what came of a prompt that was not answered when it lost us."""
         turn = session.turns.asked_by(asker)
         if turn is not None:
-            # Of an end that is not committed yet it will be told when it is.
-            if turn.ended_seq <= session.history.last_seq:
-                self._repeat(session, turn, asker)
+            self._repeat(session, turn, asker)
             return
         # It may repeat one that has an outcome: nothing is said of that, only that this request was lost.
         error = errors.LinkBrokenError("the prompt was lost on its way to the session; send it again")
@@ -199,6 +205,7 @@ class Prompting:
             else:
                 self._finish(session, turn, _outcome(session, outcome))
 
+        self._port.lodging.works()
         call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
         if turn.outcome is None:
             turn.call = call
@@ -213,6 +220,8 @@ class Prompting:
             session.tell_outcome(tuple(turn.askers), outcome)
         if following is not None:
             self._start(session, following)
+        elif self._port.is_connected:
+            self._port.lodging.rests()
 
     def _drop_waiting(self, session: Session) -> None:
         for turn in session.turns.drop_waiting():

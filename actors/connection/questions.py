@@ -1,11 +1,23 @@
-"""Requests of the agent that await a client's answer: permissions, files, terminals, elicitations."""
+"""Requests of the agent that await a client's answer: permissions, files, terminals, elicitations.
+
+An agent whose link breaks may ask again once it is reached anew, under another id: its old one means nothing
+on the new link. Until then what it asked is *suspended*: it can be decided, and the decision waits.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+from msgspec import Raw
+
 from actors import errors
+from actors.connection.record import UntoldAnswer
+from actors.connection.replayed import digest
+from actors.protocol.envelope import Envelope
+from actors.protocol.members import Members, split
 
 MAX_QUESTIONS = 256
 
@@ -29,8 +41,9 @@ class DecisionState(StrEnum):
 class Question:
     """One open request of the agent.
 
-    ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text; ``seq`` its event.
-    ``asked`` is the client that was asked, if it was one alone and there was one; else empty.
+    ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text, empty while it is
+    suspended; ``seq`` its event. ``asked`` is the client that was asked, if it was one alone and there was
+    one; else empty. ``digest`` tells what is asked where the message is not there any more.
     """
 
     question_id: str
@@ -39,11 +52,53 @@ class Question:
     message: bytes
     seq: int
     asked: str = ""
+    digest: bytes = b""
 
     @property
     def is_shared(self) -> bool:
         """Whether every attached client is asked, the first answer winning."""
         return is_shared(self.method)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the agent that asked is away."""
+        return not self.agent_id
+
+    def suspend(self) -> None:
+        """The agent that asked is away, and its id for the question with it."""
+        self.agent_id = b""
+
+    def is_asked_by(self, request: Envelope) -> bool:
+        """Whether the agent asks the same thing again."""
+        return self.method == request.method and self.wanted == _wanted(request.frame)
+
+    @property
+    def wanted(self) -> bytes:
+        """A digest of what is asked, the same whenever it is."""
+        return self.digest or _wanted(self.message)
+
+
+@dataclass(slots=True)
+class Decision:
+    """What was decided, until the agent has been told. ``answer`` is the JSON-RPC answer but for its id.
+
+    The agent may be told once the journal has the decision: once it is ``committed``.
+    """
+
+    question: Question
+    state: DecisionState
+    answer: Members
+    committed: bool = False
+
+    @property
+    def frame(self) -> bytes:
+        """The answer, under the id that the agent's request has now."""
+        return msgspec.json.encode({**self.answer, "id": Raw(self.question.agent_id)})
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it outlives this process: what nobody decided is decided anew, if it is asked again."""
+        return self.state is DecisionState.ANSWERED and self.question.is_shared
 
 
 def is_shared(method: str) -> bool:
@@ -52,21 +107,29 @@ def is_shared(method: str) -> bool:
 
 
 class Questions:
-    """The open questions of one session, oldest first."""
+    """The questions of one session that are open, oldest first, and the decisions that are untold.
 
-    __slots__ = ("_open", "_session_id", "count")
+    ``absences`` counts how often the agent was away.
+    """
 
-    def __init__(self, session_id: str, count: int = 0) -> None:
+    __slots__ = ("_open", "_session_id", "_untold", "absences", "count")
+
+    def __init__(self, session_id: str, count: int = 0, untold: Iterable[UntoldAnswer] = ()) -> None:
         self._session_id = session_id
         self.count = count
+        self.absences = 0
         self._open: dict[str, Question] = {}
+        self._untold: dict[str, Decision] = {}
+        for one in untold:
+            question = Question(one.question_id, b"", one.method, b"", 0, digest=one.asked)
+            self.decide(Decision(question, DecisionState.ANSWERED, split(one.answer), committed=True))
 
     def __len__(self) -> int:
         return len(self._open)
 
     def next_id(self) -> str:
         """An id that no other question has, over all sessions. Raises MailboxFullError at 256 open ones."""
-        if len(self._open) >= MAX_QUESTIONS:
+        if len(self._open) + len(self._untold) >= MAX_QUESTIONS:
             raise errors.MailboxFullError(f"{MAX_QUESTIONS} requests of the agent await an answer")
         self.count += 1
         return f"{self._session_id}/q{self.count}"
@@ -95,8 +158,69 @@ class Questions:
         """All that is open, oldest first."""
         return tuple(self._open.values())
 
-    def take_all(self) -> tuple[Question, ...]:
-        """The agent that asked is gone: nothing is open any more."""
-        taken = self.open()
-        self._open.clear()
-        return taken
+    # ------------------------------------------------------------------ decisions
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether the agent has yet to be told of a decision."""
+        return bool(self._untold)
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision until the agent has been told."""
+        self._untold[decision.question.question_id] = decision
+
+    def untold(self, question_id: str) -> Decision | None:
+        """The decision on a question that the agent has not been told of."""
+        return self._untold.get(question_id)
+
+    def told(self, decision: Decision) -> None:
+        """The agent has been told."""
+        self._untold.pop(decision.question.question_id, None)
+
+    def untold_answers(self) -> tuple[UntoldAnswer, ...]:
+        """What clients decided and the agent has not been told of, for the record."""
+        return tuple(
+            UntoldAnswer(key, one.question.method, one.question.wanted, msgspec.json.encode(one.answer))
+            for key, one in self._untold.items()
+            if one.is_kept
+        )
+
+    # ------------------------------------------------------------------ while the agent is away
+
+    def suspend(self) -> list[Question]:
+        """The agent is away: nothing that it asked has an id any more.
+
+        Returns what only one client can do, which is not open any more: it has an effect, and nobody is there
+        who could use it.
+        """
+        self.absences += 1
+        left = [question for question in self._open.values() if not question.is_shared]
+        for question in left:
+            del self._open[question.question_id]
+        self._untold = {key: one for key, one in self._untold.items() if one.question.is_shared}
+        for question in (*self._open.values(), *(one.question for one in self._untold.values())):
+            question.suspend()
+        return left
+
+    def asked_again(self, request: Envelope) -> Question | None:
+        """The suspended question that the agent asks again; it has an id again. None if it is a new one."""
+        decided = (decision.question for decision in self._untold.values())
+        for question in (*self._open.values(), *decided):
+            if question.is_suspended and question.is_asked_by(request):
+                question.agent_id = request.raw_id
+                return question
+        return None
+
+    def take_suspended(self) -> tuple[list[Question], list[Decision]]:
+        """The agent will not ask again: what was still open, and what it was not told of."""
+        questions = [one for one in self._open.values() if one.is_suspended]
+        decisions = [one for one in self._untold.values() if one.question.is_suspended]
+        for question in questions:
+            del self._open[question.question_id]
+        for decision in decisions:
+            del self._untold[decision.question.question_id]
+        return questions, decisions
+
+
+def _wanted(request: bytes) -> bytes:
+    return digest(split(request).get("params", b"null"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from actors import errors
+from actors.connection.attaching import start_over
 from actors.connection.attachment import Attachment
 from actors.connection.events import Event, EventKind, from_entry
 from actors.connection.session import Session
@@ -43,10 +44,20 @@ class Recall:
             self._reading.discard(attachment)
 
     async def _show_page(self, session: Session, attachment: Attachment) -> None:
-        page = await self._page(session, attachment.position)
+        after = attachment.position
+        page = await self._page(session, after)
+        if attachment.gone or attachment.position != after:
+            return
         if page.gap:
-            raise errors.SlowConsumerError("the client fell behind what is kept of the session")
-        attachment.show([from_entry(entry) for entry in page.entries])
+            start_over(session, attachment, _first_seq(page.first_kept, session))
+        else:
+            attachment.show([from_entry(entry) for entry in page.entries])
+
+    async def first_seq(self, session: Session) -> int:
+        """The oldest event of a session that can still be shown."""
+        async with self._turns:
+            head = await self._journal.head(session.stream.name)
+        return _first_seq(head.first_kept if head is not None else 1, session)
 
     async def outcome(self, session: Session, seq: int) -> Outcome:
         """What came of the turn whose end is event ``seq``."""
@@ -56,11 +67,13 @@ class Recall:
         return outcome_of(from_entry(page.entries[0]).message)
 
     async def conversation(self, session: Session) -> list[bytes]:
-        """All updates and prompts that are committed, in order."""
+        """All updates and prompts that are committed and kept, in order."""
         found: list[bytes] = []
-        after = session.first_kept - 1
+        after = 0
         while True:
             page = await self._page(session, after)
+            if page.gap:
+                found.clear()
             if not page.entries:
                 return found
             events = [from_entry(entry) for entry in page.entries]
@@ -69,6 +82,11 @@ class Recall:
 
     async def _page(self, session: Session, after_seq: int) -> Page:
         return await self._journal.read(session.stream.name, after_seq, PAGE_EVENTS, PAGE_BYTES)
+
+
+def _first_seq(first_kept: int, session: Session) -> int:
+    """What was trimmed from the journal may still be in memory."""
+    return min(first_kept, session.history.first_seq)
 
 
 def _is_said(event: Event) -> bool:

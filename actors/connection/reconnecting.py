@@ -19,17 +19,15 @@ class ReconnectPolicy:
     attempts: int = 5
     """How often it is tried before it is given up; 0 means never."""
     idle_timeout_s: float = 60.0
-    """A link on which nothing was heard for so long is taken for broken, where the peer answers pings."""
-    keep_alive_s: float = 30.0
-    """So long after it was last heard a peer that answers pings is sent one."""
+    """A link on which nothing was heard for so long, answers to keep-alives included, is broken."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.first_delay_s <= self.max_delay_s < math.inf:
             raise SettingsError("first_delay_s: expected more than 0 and at most max_delay_s")
         if self.attempts < 0:
             raise SettingsError("attempts: expected 0 or more")
-        if not 0.0 < self.keep_alive_s < self.idle_timeout_s < math.inf:
-            raise SettingsError("keep_alive_s: expected more than 0 and less than idle_timeout_s")
+        if not 0.0 < self.idle_timeout_s < math.inf:
+            raise SettingsError("idle_timeout_s: expected more than 0")
 
 
 class Attempts:

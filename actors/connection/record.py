@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from actors import errors
+from actors.connection.choices import Choice
 
 REMEMBERED = 32
 """So many outcomes of prompts are found again by another process."""
@@ -42,6 +43,18 @@ class OpenQuestion(msgspec.Struct, frozen=True, array_like=True):
     asked: str
 
 
+class UntoldAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """A question that was answered, which the agent has not been told yet.
+
+    ``asked`` tells what was asked, by a digest; ``answer`` is the JSON-RPC answer.
+    """
+
+    question_id: str
+    method: str
+    asked: bytes
+    answer: bytes
+
+
 class SessionRecord(msgspec.Struct, frozen=True):
     """The state of a session at its newest commit.
 
@@ -68,6 +81,8 @@ class SessionRecord(msgspec.Struct, frozen=True):
     turn: OpenTurn | None = None
     ended: EndedTurns = msgspec.field(default_factory=dict)
     asked: tuple[OpenQuestion, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    untold: tuple[UntoldAnswer, ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()

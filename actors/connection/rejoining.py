@@ -12,13 +12,15 @@ import logging
 import msgspec
 
 from actors import errors
+from actors.connection.choices import Choice
+from actors.connection.deciding import Deciding
 from actors.connection.port import AgentPort
 from actors.connection.recall import Recall
 from actors.connection.replay import ReplayFilter
 from actors.connection.session import Session
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
-from actors.protocol.envelope import MessageKind, error_of, result_of
+from actors.protocol.envelope import MessageKind, error_of, result_of, result_raw
 from actors.protocol.models import NewSessionResult
 
 log = logging.getLogger("lumilink.connection")
@@ -28,12 +30,19 @@ class Rejoining:
     """Makes sure that the agent of one connection is there and knows the connection's sessions."""
 
     def __init__(
-        self, context: ActorContext, port: AgentPort, sessions: SessionTable, recall: Recall, timeout_s: float
+        self,
+        context: ActorContext,
+        port: AgentPort,
+        sessions: SessionTable,
+        recall: Recall,
+        deciding: Deciding,
+        timeout_s: float,
     ) -> None:
         self._context = context
         self._port = port
         self._sessions = sessions
         self._recall = recall
+        self._deciding = deciding
         self._timeout_s = timeout_s
         self._task: asyncio.Task[errors.LumiLinkError | None] | None = None
 
@@ -69,6 +78,9 @@ class Rejoining:
         sessions = list(self._sessions)
         if not sessions:
             raise errors.AgentClosedError("the connection has no session any more")
+        for session in sessions:
+            # Nothing that was asked on an earlier link has an id on the new one, whoever ended that.
+            self._deciding.agent_away(session)
         await self._port.open(sessions[0].cwd, sessions[0].initialize)
         try:
             for session in sessions:
@@ -86,45 +98,72 @@ class Rejoining:
         setup: dict[str, object] = {"cwd": session.cwd, **again}
         params = {"sessionId": session.agent_id, **setup}
         loads, resumes = self._port.offers("loadSession"), self._port.offers("sessionCapabilities", "resume")
-        known = False
+        others: list[Choice] | None = None
         if resumes and not (session.cut_off and loads):
-            known = await self._call("session/resume", params)
-        if loads and not known:
-            known = await self._load(session, params)
-        if not known:
-            await self._begin_anew(session, setup)
+            others = await self._resume(session, params)
+        if loads and others is None:
+            others = await self._load(session, params)
+        remembers = others is not None
+        if others is None:
+            others = await self._begin_anew(session, setup)
+        self._deciding.agent_back(session, remembers=remembers)
+        for choice in others:
+            await self._choose_again(session, choice)
         session.cut_off = False
         session.stream.save()
 
-    async def _begin_anew(self, session: Session, setup: dict[str, object]) -> None:
+    async def _choose_again(self, session: Session, choice: Choice) -> None:
+        """Set a mode or an option that a client had chosen; who relies on it is told if that fails."""
+        params = msgspec.json.decode(choice.params, type=dict[str, msgspec.Raw])
+        if await self._call(choice.method, {"sessionId": session.agent_id, **params}) is not None:
+            session.choices.keep(choice)
+            return
+        session.choices.drop(choice)
+        what = f"the option {choice.option}" if choice.option else "the mode"
+        toast = f"The agent did not take {what} again that was set before."
+        session.notice("choice-lost", "warning", toast, method=choice.method, value=choice.value)
+
+    async def _begin_anew(self, session: Session, setup: dict[str, object]) -> list[Choice]:
         answer = await self._port.call("session/new", setup, self._timeout_s)
         if answer.kind is MessageKind.ERROR:
             raise errors.AgentProtocolError(f"the agent refused session/new: {error_of(answer).message}")
         self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
         toast = "The agent was started anew and does not remember the conversation so far."
         session.notice("agent-forgot", "warning", toast)
+        return session.choices.differing([result_raw(answer)], unless_told=True)
 
-    async def _load(self, session: Session, params: dict[str, object]) -> bool:
-        """``session/load``. The agent replays the conversation: only what never reached us is new."""
+    async def _resume(self, session: Session, params: dict[str, object]) -> list[Choice] | None:
+        """``session/resume``; returns what the agent has chosen otherwise, None if it refused."""
+        result = await self._call("session/resume", params)
+        return None if result is None else session.choices.differing([result], unless_told=False)
+
+    async def _load(self, session: Session, params: dict[str, object]) -> list[Choice] | None:
+        """``session/load``. The agent replays the conversation: only what never reached us is new.
+
+        Returns what it has chosen otherwise, None if it refused.
+        """
         async with asyncio.timeout(self._timeout_s):
             await session.stream.settled()
         known = await self._recall.conversation(session)
         # A long conversation takes a while to be read.
         replay = session.replay = await asyncio.to_thread(ReplayFilter, known)
         try:
-            known_there = await self._call("session/load", params)
+            result = await self._call("session/load", params)
         finally:
             session.replay = None
+        reports = [*replay.newest_states(), result or b"null"]
+        others = session.choices.differing(reports, unless_told=False)
         for frame in replay.returned_states():
             session.show_update(frame)
         if replay.diverged:
             toast = "The agent remembers the conversation otherwise than it was shown here."
             session.notice("agent-diverged", "warning", toast)
-        return known_there
+        return None if result is None else others
 
-    async def _call(self, method: str, params: dict[str, object]) -> bool:
-        """Whether the agent did as it was asked."""
+    async def _call(self, method: str, params: dict[str, object]) -> bytes | None:
+        """The result, as JSON text; None if the agent refused."""
         answer = await self._port.call(method, params, self._timeout_s)
         if answer.kind is MessageKind.ERROR:
             log.warning("the agent refused %s of a session that it had", method)
-        return answer.kind is not MessageKind.ERROR
+            return None
+        return result_raw(answer)

@@ -94,6 +94,10 @@ class ReplayFilter:
         """
         return [frame for kind, frame in self._newest.items() if self._states[kind].ended_early]
 
+    def newest_states(self) -> list[bytes]:
+        """The last update of each kind of state that the agent told."""
+        return list(self._newest.values())
+
     def _new_chunk(self, frame: bytes, chunk: Chunk) -> bytes | None:
         text = self._script.unknown_end(chunk.kind, chunk.text)
         if not text:

@@ -87,7 +87,7 @@ def read(frame: bytes) -> Update:
     try:
         return _read_other(frame)
     except (msgspec.DecodeError, ParseError):
-        return State("", _digest(Raw(frame)))
+        return State("", digest(Raw(frame)))
 
 
 def _read_other(frame: bytes) -> Update:
@@ -95,26 +95,26 @@ def _read_other(frame: bytes) -> Update:
     params = top.get("params", Raw(b"{}"))
     method = decode(top["method"], str) if "method" in top else ""
     if method != "session/update":
-        return State(method, _digest(params))
+        return State(method, digest(params))
     update = split(params).get("update", Raw(b"{}"))
     members = split(update)
     kind = decode(members.get("sessionUpdate", Raw(b'""')), str)
     if kind in _SAID:
-        block = _digest(members.get("content", Raw(b"null")))
+        block = digest(members.get("content", Raw(b"null")))
         return Chunk(kind, f"\x00{block.hex()}\x00")
     if kind in ("tool_call", "tool_call_update") and "toolCallId" in members:
         # A field that is null is one that the update does not name.
         told = {n: v for n, v in members.items() if n not in NO_FIELDS and bytes(v) != b"null"}
         return ToolUpdate(
             decode(members["toolCallId"], str),
-            {name: _digest(value) for name, value in told.items()},
+            {name: digest(value) for name, value in told.items()},
             creates=kind == "tool_call",
             finishes=bytes(told.get("status", b"")) in _FINISHED,
         )
-    return State(kind, _digest(update))
+    return State(kind, digest(update))
 
 
-def _digest(text: Raw) -> bytes:
+def digest(text: bytes | Raw) -> bytes:
     """Equal for JSON texts of one meaning, whatever their spelling, order and ``_meta``."""
     try:
         value = msgspec.json.decode(text)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from actors import errors
+from actors.connection import choices
 from actors.connection.attachment import Attachment
 from actors.connection.deciding import Deciding
 from actors.connection.events import Asker
@@ -16,6 +17,7 @@ from actors.connection.messages import RequestOverdue
 from actors.connection.port import AgentPort
 from actors.connection.prompting import Prompting
 from actors.connection.rejoining import Rejoining
+from actors.connection.roles import Role
 from actors.connection.session import Session
 from actors.kernel.actor import ActorContext
 from actors.protocol import compose, rewrite
@@ -73,11 +75,16 @@ class ClientRequests:
         self._prompting.end(session)
         closed = errors.RequestCancelledError("the session was closed")
         for question in session.questions.open():
+            if question.is_suspended:
+                continue
             with contextlib.suppress(errors.LumiLinkError):  # an agent that is gone need not be told
                 self._port.send(compose.error_response(msgspec.Raw(question.agent_id), closed))
-        session.void_questions()
+        self._deciding.end(session)
 
     def _dispatch(self, session: Session, attachment: Attachment, message: Envelope) -> None:
+        if attachment.role is Role.OBSERVER:
+            said = message.method or "an answer"
+            raise errors.ObserverError(f"{said}: this client observes the session, and changes nothing in it")
         if message.kind is MessageKind.REQUEST:
             self._request(session, attachment, message)
         elif message.kind is MessageKind.NOTIFICATION:
@@ -103,6 +110,8 @@ class ClientRequests:
         def told(outcome: Envelope | errors.LumiLinkError) -> None:
             timer.cancel()
             self._calls.pop(asker, None)
+            if message.method in choices.METHODS:
+                _note_choice(session, message, outcome)
             session.answer(asker, _answer_frame(outcome, session, asker.request_id))
 
         error = errors.AgentTimeoutError(f"no answer to {message.method} in {self._request_timeout_s:g} s")
@@ -166,6 +175,14 @@ class ClientRequests:
         number = turn.call if turn is not None and asker in turn.askers else self._calls.get(asker)
         if number:
             self._port.send(compose.notification("$/cancel_request", {"requestId": number}))
+
+
+def _note_choice(session: Session, request: Envelope, outcome: Envelope | errors.LumiLinkError) -> None:
+    """A mode or an option that an agent took is set again when it begins anew."""
+    if isinstance(outcome, Envelope) and outcome.kind is MessageKind.RESPONSE:
+        with contextlib.suppress(errors.InvalidParamsError):  # the agent knows a way to say it that we do not
+            session.choices.choose(request)
+            session.stream.save()
 
 
 def _refuse(session: Session, attachment: Attachment, request_id: bytes, error: errors.LumiLinkError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.agents.room import AgentRoom
 from actors.connection.messages import ConnectionSettings, SessionDirectory
 from actors.connection.store import SessionStore
 from actors.placement.leases import Lease
@@ -11,7 +12,9 @@ from actors.placement.leases import Lease
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose sessions they are, where they are kept, and under which lease they are written."""
+    """Whose sessions they are, where they are kept, under which lease they are written, and where
+    their agents find memory.
+    """
 
     installation: str
     workspace_id: str
@@ -19,3 +22,4 @@ class Scope:
     directory: SessionDirectory
     store: SessionStore
     lease: Lease
+    room: AgentRoom

@@ -6,6 +6,7 @@ added to the stream, and shown once the journal has it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,12 +15,14 @@ import msgspec
 from actors import errors
 from actors.connection import record
 from actors.connection.attachment import Attachment
+from actors.connection.choices import Choices
 from actors.connection.events import NOBODY, Asker, Event, EventKind, all_but
 from actors.connection.history import History
 from actors.connection.messages import SessionSummary
 from actors.connection.questions import DecisionState, Question, Questions, is_shared
 from actors.connection.record import OpenQuestion, OpenTurn, SessionRecord, now_iso
 from actors.connection.replay import ReplayFilter
+from actors.connection.roles import Role
 from actors.connection.sealing import Sealer
 from actors.connection.stream import SessionStream, Then, Writer
 from actors.connection.turns import Outcome, Turn, Turns
@@ -29,7 +32,8 @@ from actors.protocol.envelope import Envelope
 from actors.protocol.info import title_of
 from actors.protocol.rewrite import UpdateParams
 
-_TITLE: Final = b'"session_info_update"'
+_NOTED: Final = b'_update"'
+"""Ends the kind of every update that the record may be concerned with, and of few others."""
 
 
 class Session:
@@ -51,7 +55,6 @@ class Session:
         surroundings: bytes,
         history_bytes: int,
         last_seq: int = 0,
-        first_kept: int = 1,
     ) -> None:
         self.session_id = known.session_id
         self.installation = known.installation
@@ -67,10 +70,10 @@ class Session:
         self.closed = False
         self.cut_off = known.cut_off or known.turn is not None
         self.replay: ReplayFilter | None = None
-        self.first_kept = first_kept
         self.history = History(history_bytes, last_seq)
         self.turns = Turns(known.turns, known.ended)
-        self.questions = Questions(known.session_id, known.questions)
+        self.questions = Questions(known.session_id, known.questions, known.untold)
+        self.choices = Choices(known.choices)
         self.attachments: dict[str, Attachment] = {}
         self.driver = ""
         self.stream = SessionStream(
@@ -97,15 +100,16 @@ class Session:
             frame = new
         message = rewrite.forward_update(frame, self.agent_id, self.session_id, self.stream.last_seq + 1)
         self.stream.append(EventKind.UPDATE, message)
-        self._note_title(frame)
+        if _NOTED in frame:
+            self._take_note(frame)
 
     def show_plain_update(self, update: UpdateParams, frame: bytes) -> None:
         """``show_update`` for one that has been read, while nothing is replayed."""
         stream = self.stream
         message = rewrite.write_update(update, self.session_id, stream.last_seq + 1)
         stream.append(EventKind.UPDATE, message)
-        if _TITLE in frame:
-            self._note_title(frame)
+        if _NOTED in frame:
+            self._take_note(frame)
 
     def show_unscoped(self, frame: bytes) -> None:
         """A notification of the agent without a session, for whoever is attached."""
@@ -138,11 +142,6 @@ class Session:
             return False
         self.decided(question, DecisionState.WITHDRAWN)
         return True
-
-    def void_questions(self) -> None:
-        """The agent that asked is gone: tell the clients that nothing is asked any more."""
-        for question in self.questions.take_all():
-            self.decided(question, DecisionState.VOID)
 
     def void_stored(self, asked: OpenQuestion) -> None:
         """A question that was open in another process: the agent that asked it is gone."""
@@ -246,14 +245,16 @@ class Session:
         if old is not None and old is not attachment:
             old.give_way()
         self.attachments[attachment.client] = attachment
-        if not self.driver:
+        if not self.driver and attachment.role is Role.DRIVER:
             self.driver = attachment.client
         attachment.start(after_seq, after_seq + 1 if again else self.history.last_seq + 1)
 
     def ask_again(self, attachment: Attachment, up_to: int) -> None:
         """Put every open question of before event ``up_to`` to a client that has just attached."""
         for question in self.questions.open():
-            asked = question.is_shared or question.asked == attachment.client
+            asked = question.is_shared or (
+                question.asked == attachment.client and self._drives(attachment.client)
+            )
             if asked and question.seq <= up_to:
                 attachment.say(b"", question.message, self.history.last_seq)
         self._hand_over()
@@ -275,6 +276,10 @@ class Session:
         for attachment in attachments.values():
             attachment.end(error)
 
+    def release(self) -> None:
+        """It is unloaded: let go of what refers back to it, so that its memory is free at once."""
+        self.stream.release()
+
     def summary(self, connection: dict[str, object]) -> SessionSummary:
         """What lists and the topology show, and of its link to the agent."""
         turn = "idle" if self.turns.running is None else "waiting" if len(self.questions) else "running"
@@ -286,6 +291,7 @@ class Session:
             self.title,
             self.updated_at,
             len(self.attachments),
+            dict(Counter(attachment.role.value for attachment in self.attachments.values())),
             turn,
             connection=connection,
         )
@@ -296,11 +302,6 @@ class Session:
         """A client says the session's MCP servers and directories anew, for when the agent loads it."""
         if surroundings != self.surroundings:
             self.surroundings, self.sealed = surroundings, sealer.seal(surroundings)
-            self.stream.save()
-
-    def _note_title(self, frame: bytes) -> None:
-        if _TITLE in frame:
-            self.title = title_of(frame, self.title)
             self.stream.save()
 
     def touch(self) -> None:
@@ -337,12 +338,27 @@ class Session:
                 open_turn,
                 self.turns.ended,
                 tuple(OpenQuestion(one.question_id, one.method, one.asked) for one in self.questions.open()),
+                tuple(self.choices),
+                self.questions.untold_answers(),
             )
         )
 
+    def _take_note(self, update: bytes) -> None:
+        """What some updates say is in the record, too."""
+        if b'"session_info_update"' in update:
+            self.title = title_of(update, self.title)
+            self.stream.save()
+        elif self.replay is None and self.choices.follow(update):
+            self.stream.save()
+
+    def _drives(self, client: str) -> bool:
+        """Whether a client is there, and more than an observer."""
+        attachment = self.attachments.get(client)
+        return attachment is not None and attachment.role is Role.DRIVER
+
     def _driver(self) -> str:
-        if self.driver not in self.attachments:
-            self.driver = next(reversed(self.attachments), "")
+        if not self._drives(self.driver):
+            self.driver = next((client for client in reversed(self.attachments) if self._drives(client)), "")
         return self.driver
 
     def _hand_over(self) -> None:
@@ -352,6 +368,6 @@ class Session:
             return
         for question in self.questions.open():
             shown = question.seq <= self.history.last_seq
-            if not question.is_shared and question.asked not in self.attachments and shown:
+            if not question.is_shared and not self._drives(question.asked) and shown:
                 question.asked = driver.client
                 driver.say(b"", question.message, self.history.last_seq)

@@ -78,7 +78,6 @@ class SessionStore:
             surroundings=self.sealer.unseal(stored.record.sealed) or surroundings.NONE,
             history_bytes=self._history_bytes,
             last_seq=head.last_seq,
-            first_kept=head.first_kept,
         )
 
     async def list(self, installation: str) -> Sequence[SessionRecord]:
@@ -109,6 +108,7 @@ def summary_of(stored: SessionRecord) -> SessionSummary:
         stored.title,
         stored.updated_at,
         attachments=0,
+        roles={},
         turn="idle",
         loaded=False,
     )

@@ -115,6 +115,15 @@ class SessionStream:
             self._progress.clear()
             await self._progress.wait()
 
+    def release(self) -> None:
+        """Nobody wants to be shown anything more. What is not committed by now still will be."""
+        record = self._describe()
+        self._over = True
+        self._describe = lambda: record
+        self._show = _ignore
+        self._lost = _ignore
+        self._thens.clear()
+
     # ------------------------------------------------------------------ AppendSource
 
     def take(self) -> StreamAppend:
@@ -169,3 +178,7 @@ class SessionStream:
         self._waiting.clear()
         self._thens.clear()
         self._lost(error)
+
+
+def _ignore(_told: object) -> None:
+    """Nobody is there to be told."""

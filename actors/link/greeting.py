@@ -14,7 +14,8 @@ class Greeting:
 
     With ``reattach`` the replica itself brings back a view that lost its worker; ``pending`` are the ids of
     the client's prompts that still wait for an answer, as they were spelled. ``dead`` is the life of a worker
-    that is known to be dead, whose placements may be seized; empty where none is.
+    that is known to be dead, whose placements may be seized; empty where none is. ``role`` is what the client
+    is in the session: ``driver`` or ``observer``.
     """
 
     method: str
@@ -29,3 +30,4 @@ class Greeting:
     reattach: bool = False
     pending: tuple[bytes, ...] = ()
     dead: str = ""
+    role: str = "driver"

@@ -22,20 +22,5 @@ def new_connection_id() -> str:
     return _mint("conn_")
 
 
-def new_attachment_id() -> str:
-    """An id for one client's live view of a session."""
-    return _mint("att_")
-
-
-def new_turn_id() -> str:
-    """An id for one ``session/prompt`` and its outcome."""
-    return _mint("turn_")
-
-
-def new_question_id() -> str:
-    """An id for one request of an agent that awaits a client's answer."""
-    return _mint("ask_")
-
-
 def _mint(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(RANDOM_BYTES)

@@ -183,6 +183,9 @@ METHODS: Final[tuple[Method, ...]] = (
 OWN_PREFIX: Final = "_lumilink/"
 """Extension methods with this prefix are the gateway's own."""
 
+ATTACHED: Final = "_lumilink/session/attached"
+"""Tells a client where it stands in a session; with ``reset``, that all which is kept of it is shown anew."""
+
 _BY_NAME: Final = {method.name: method for method in METHODS}
 
 

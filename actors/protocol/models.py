@@ -9,13 +9,12 @@ Source: https://agentclientprotocol.com/protocol/v1/schema.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from actors.errors import InvalidParamsError
-from actors.protocol.members import decode, split
 
 _ABSOLUTE: Final = re.compile(r"(?:/|\\\\|[A-Za-z]:[\\/])[^\0]*", re.DOTALL)
 
@@ -24,13 +23,6 @@ class _Wire(Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """Members are camelCase on the wire; ``_meta`` is in every type of the schema."""
 
     meta: Raw | UnsetType = msgspec.field(default=UNSET, name="_meta")
-
-
-class Cursor(Struct, frozen=True, gc=False):
-    """A place in a session's stream: ``_meta.lumilink`` of an event, or of a client that comes back."""
-
-    seq: Annotated[int, Meta(ge=0)]
-    epoch: str | None = None
 
 
 class InitializeParams(_Wire, frozen=True):
@@ -48,12 +40,6 @@ class InitializeResult(_Wire, frozen=True):
     agent_capabilities: Raw | UnsetType = UNSET
     auth_methods: Raw | UnsetType = UNSET
     agent_info: Raw | UnsetType = UNSET
-
-
-class AuthenticateParams(_Wire, frozen=True):
-    """``authenticate``."""
-
-    method_id: str
 
 
 class NewSessionParams(_Wire, frozen=True):
@@ -120,79 +106,10 @@ class PromptParams(SessionParams, frozen=True):
     prompt: list[Raw]
 
 
-class PromptResult(_Wire, frozen=True):
-    """``session/prompt``, as an agent answers it: the end of a turn."""
-
-    stop_reason: str
-
-
-class CancelParams(SessionParams, frozen=True):
-    """``session/cancel``."""
-
-
 class CancelRequestParams(_Wire, frozen=True):
     """``$/cancel_request``; the id is JSON text, as its sender spelled it."""
 
     request_id: Raw
-
-
-class UpdateParams(SessionParams, frozen=True):
-    """``session/update``."""
-
-    update: Raw
-
-
-class UpdateKind(Struct, frozen=True, gc=False, rename="camel"):
-    """Which update an ``update`` is, such as ``agent_message_chunk``."""
-
-    session_update: str
-
-
-class PermissionOption(_Wire, frozen=True):
-    """One answer that a client may choose; ``kind`` is ``allow_once``, ``reject_always``, ..."""
-
-    option_id: str
-    name: str
-    kind: str
-
-
-class PermissionParams(SessionParams, frozen=True):
-    """``session/request_permission``."""
-
-    tool_call: Raw
-    options: list[PermissionOption]
-
-
-class PermissionOutcome(Struct, frozen=True, gc=False, rename="camel"):
-    """``selected`` with the option, or ``cancelled`` without."""
-
-    outcome: str
-    option_id: str | None = None
-
-
-class PermissionResult(_Wire, frozen=True):
-    """``session/request_permission``, as a client answers it."""
-
-    outcome: PermissionOutcome
-
-
-class _OurMeta(Struct):
-    lumilink: Raw | UnsetType = UNSET
-
-
-def cursor_of(meta: Raw | UnsetType) -> Cursor | None:
-    """The cursor in ``_meta.lumilink``, ``None`` where there is none; InvalidParamsError if malformed."""
-    if meta is UNSET or bytes(meta) == b"null":
-        return None
-    try:
-        ours = decode(meta, _OurMeta).lumilink
-        if ours is UNSET or "seq" not in split(ours):
-            return None
-        return decode(ours, Cursor)
-    except msgspec.DecodeError:
-        raise InvalidParamsError(
-            "_meta.lumilink: expected an object with an integer seq of 0 or more"
-        ) from None
 
 
 def _check_paths(cwd: str, more: list[str] | None) -> None:

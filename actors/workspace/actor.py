@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors import errors
+from actors.agents.room import AgentRoom
 from actors.connection.actor import ConnectionActor
 from actors.connection.messages import (
     ConnectionSettings,
@@ -80,6 +81,7 @@ class WorkspaceActor(Actor):
         directory: WorkspaceDirectory,
         store: SessionStore,
         leases: Leases,
+        room: AgentRoom,
     ) -> None:
         self._installation = installation
         self._workspace_id = workspace_id
@@ -87,6 +89,7 @@ class WorkspaceActor(Actor):
         self._directory = directory
         self._store = store
         self._leases = leases
+        self._room = room
         self._lease: Lease | None = None
         self._hand_over_at: float | None = None
 
@@ -141,7 +144,13 @@ class WorkspaceActor(Actor):
 
     def _spawn(self, session_id: str, lease: Lease, stored: StoredSession | None) -> ActorRef:
         scope = Scope(
-            self._installation, self._workspace_id, self._settings, self._directory, self._store, lease
+            self._installation,
+            self._workspace_id,
+            self._settings,
+            self._directory,
+            self._store,
+            lease,
+            self._room,
         )
         return self.context.spawn(
             ActorId("connection", session_id),

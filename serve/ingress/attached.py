@@ -14,17 +14,15 @@ Seq = Annotated[int, msgspec.Meta(ge=0, lt=2**48)]
 class Attached:
     """``seq`` is the newest event that was shown before the answer, 0 where it tells none.
 
-    ``reset`` says that events which should have been shown are gone; ``error`` what the request failed with.
+    ``error`` is what the request failed with.
     """
 
     seq: int = 0
-    reset: bool = False
     error: str | None = None
 
 
 class _About(msgspec.Struct):
     seq: Seq = 0
-    reset: bool = False
 
 
 class _Meta(msgspec.Struct):
@@ -60,4 +58,4 @@ def read_attached(answer: bytes) -> Attached:
         return Attached(error=found.error.message)
     result = found.result or _Result()
     about = (result.meta.lumilink if result.meta is not None else None) or result
-    return Attached(about.seq, about.reset)
+    return Attached(about.seq)

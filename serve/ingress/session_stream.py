@@ -13,12 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from actors.protocol import compose
 from serve.ingress.event_stream import EventStream, on_one_line
 from serve.ingress.resume_tokens import Position
 from serve.ingress.views import Rewinding, SessionView
 
-ATTACHED: Final = "_lumilink/session/attached"
 KEPT_ANSWERS: Final = 32
 KEPT_BYTES: Final = 64 * 1024
 
@@ -108,12 +106,6 @@ class SessionStream(EventStream):
         self._wanted = None
 
     # ------------------------------------------------------------------ Rewinding
-
-    def start_over(self) -> None:
-        """Not all that came after is kept: tell the client that everything which is will follow."""
-        if self._view is not None:
-            told = {"sessionId": self._view.session_id, "reset": True}
-            self._add(_Message(compose.notification(ATTACHED, told), self._view))
 
     def caught_up(self) -> None:
         """The worker has shown what it had shown before."""

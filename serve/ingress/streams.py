@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from actors import errors
 from actors.protocol import compose
+from actors.protocol.methods import ATTACHED
 from serve.ingress.event_stream import ConnectionStream
 from serve.ingress.resume_tokens import Position
-from serve.ingress.session_stream import ATTACHED, Rewind, SessionStream
+from serve.ingress.session_stream import Rewind, SessionStream
 from serve.ingress.views import SessionView
 
 Sign = Callable[[Position], bytes]

@@ -22,9 +22,6 @@ worker that holds the session's workspace, or what it failed with."""
 class Rewinding(Protocol):
     """Who let a view go back, and is told how it goes."""
 
-    def start_over(self) -> None:
-        """Not all that came after is kept: everything that is will be shown now."""
-
     def caught_up(self) -> None:
         """All that had been shown before has been shown again."""
 
@@ -68,6 +65,7 @@ class SessionView:
 
     ``opening`` is there until the client's request is answered. ``cursor`` is the seq of the newest event
     that was passed to the client. ``life`` is that of the worker that it is, or was last, attached at.
+    ``role`` is what the client asked to be in the session.
 
     While it is *away*, because it lost its worker or goes back, what the client says waits here.
     """
@@ -87,6 +85,7 @@ class SessionView:
         "owner",
         "pending",
         "rewinding",
+        "role",
         "session_id",
         "stream",
     )
@@ -98,6 +97,7 @@ class SessionView:
         self.session_id = session_id
         self.opening: Opening | None = opening
         self.cursor = opening.greeting.after_seq
+        self.role = opening.greeting.role
         self.channel = channel
         self.life = life
         self.stream = stream

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Raw
 
+from actors.connection.roles import Role
 from actors.protocol.envelope import Envelope
 
 
@@ -60,6 +61,7 @@ class Session:
     """One session of the editor. ``seq`` is the cursor of the last update that it was shown."""
 
     seq: int = 0
+    role: Role = Role.DRIVER
     is_attached: bool = False
     is_loading: bool = False
     refusals: int = 0
@@ -76,9 +78,10 @@ class Cursors:
         """The sessions that a new connection has to be attached to."""
         return [(name, session) for name, session in self._sessions.items() if session.is_attached]
 
-    def attach(self, session_id: str) -> None:
-        """The gateway says that this connection watches the session."""
+    def attach(self, session_id: str, role: Role) -> None:
+        """The gateway says that this connection watches the session, in this role."""
         session = self._sessions.setdefault(session_id, Session())
+        session.role = role
         session.is_attached = True
         session.is_loading = False
 

@@ -26,6 +26,7 @@ from typing import Final, Protocol
 import msgspec
 
 from actors import errors
+from actors.connection.roles import Role, role_of
 from actors.protocol import compose
 from actors.protocol.envelope import (
     DEFAULT_MAX_BYTES,
@@ -150,7 +151,9 @@ class Relay:
         for session_id, session in self._cursors.attached():
             own_id = self._own_id()
             self._attaching[msgspec.json.encode(own_id)] = session_id
-            params = {"sessionId": session_id, "afterSeq": session.seq}
+            params: dict[str, object] = {"sessionId": session_id, "afterSeq": session.seq}
+            if session.role is not Role.DRIVER:
+                params["_meta"] = {"lumilink": {"role": session.role}}
             self._to_gateway(compose.request(own_id, ATTACH, params))
         if not self._attaching:
             self._live()
@@ -264,9 +267,9 @@ class Relay:
         elif request.method in MAKES:
             session_id = new_session_id(message)
             if session_id is not None:
-                self._cursors.attach(session_id)
+                self._cursors.attach(session_id, role_of(request.message))
         elif session_id is not None and request.method in LOADS:
-            self._cursors.attach(session_id)
+            self._cursors.attach(session_id, role_of(request.message))
         elif session_id is not None and request.method in ENDS:
             self._cursors.forget(session_id)
 

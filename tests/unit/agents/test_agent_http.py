@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from http_peer import HttpPeer
 from wires import Recorder, asgi_server
 
 from actors.agents.dial import dial
+from actors.agents.http_client import _tcp_keepalive
 from actors.agents.link import AgentLink, DialOptions
 from actors.agents.target import AgentTarget
 from actors.errors import AgentUnreachableError
@@ -252,3 +254,16 @@ async def test_a_link_that_is_closed_at_once_leaves_no_task() -> None:
         link = await dial(AgentTarget.parse(f"http://127.0.0.1:{port}/acp"), Recorder(), DialOptions())
         await link.close()
         assert [task for task in asyncio.all_tasks() if "HttpLink" in repr(task)] == []
+
+
+@pytest.mark.parametrize(("idle_timeout_s", "asked_after_s", "apart_s"), [(60.0, 30, 10), (0.5, 1, 1)])
+def test_the_kernel_gives_a_silent_peer_as_long_as_it_may_be_idle(
+    idle_timeout_s: float, asked_after_s: int, apart_s: int
+) -> None:
+    options = {name: value for level, name, value in _tcp_keepalive(idle_timeout_s)}
+    probes = options[socket.TCP_KEEPCNT]
+
+    assert options[socket.SO_KEEPALIVE] == 1
+    assert options[socket.TCP_KEEPIDLE] == asked_after_s
+    assert options[socket.TCP_KEEPINTVL] == apart_s
+    assert asked_after_s + probes * apart_s >= idle_timeout_s

@@ -146,9 +146,21 @@ async def mute_server() -> AsyncIterator[str]:
 async def test_a_half_open_agent_is_noticed() -> None:
     async with mute_server() as url:
         recorder = Recorder()
-        link = await dialled(url, recorder, keepalive_interval_s=0.02)
+        link = await dialled(url, recorder, idle_timeout_s=0.04)
         closed = await recorder.end()
         assert "ping" in closed.reason
+        await link.close()
+
+
+async def test_an_agent_that_answers_keep_alives_may_be_silent_for_long() -> None:
+    async def handler(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+
+    recorder = Recorder()
+    async with websocket_server(handler) as url:
+        link = await dialled(url, recorder, idle_timeout_s=0.04)
+        await asyncio.sleep(0.2)
+        assert recorder.closed == []
         await link.close()
 
 
@@ -158,9 +170,9 @@ async def test_a_link_that_we_paused_is_not_given_up_for_its_silence() -> None:
 
     recorder = Recorder()
     async with websocket_server(handler) as url:
-        link = await dialled(url, recorder, keepalive_interval_s=0.01)
+        link = await dialled(url, recorder, idle_timeout_s=0.02)
         link.pause_reading()
-        await asyncio.sleep(0.1)  # ten times what a link that is read would be given
+        await asyncio.sleep(0.1)  # five times what a link that is read would be given
         link.resume_reading()
         assert recorder.closed == []
         await link.close()

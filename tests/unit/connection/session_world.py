@@ -10,6 +10,8 @@ from typing import cast
 from fake_agent import NOTHING_YET, FakeAgent, Json, text
 
 from actors import errors
+from actors.agents.memory import Memory
+from actors.agents.room import AgentRoom
 from actors.agents.target import AgentTarget
 from actors.connection.actor import ConnectionActor
 from actors.connection.attachment import Attachment
@@ -24,6 +26,7 @@ from actors.connection.messages import (
     OpenSession,
 )
 from actors.connection.reconnecting import ReconnectPolicy
+from actors.connection.roles import Role
 from actors.connection.scope import Scope
 from actors.connection.sealing import Sealer, new_key
 from actors.connection.store import SessionStore, StoredSession
@@ -49,6 +52,7 @@ __all__ = [
 
 SESSION = "ses_1"
 WORKSPACE = "inst/ws_1"
+MB = 1024 * 1024
 KEY = new_key()
 SETTINGS = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
 _numbers = itertools.count(1)
@@ -90,12 +94,18 @@ class FakeChannel:
 class Client:
     """One client's view of one session. A view that comes ``again`` bears the name of the one before."""
 
-    def __init__(self, world: "World", session_id: str = SESSION, again: "Client | None" = None) -> None:
+    def __init__(
+        self,
+        world: "World",
+        session_id: str = SESSION,
+        again: "Client | None" = None,
+        role: Role = Role.DRIVER,
+    ) -> None:
         self.world = world
         self.session_id = session_id
         self.channel = FakeChannel()
         self.name: str = f"client-{next(_numbers)}" if again is None else again.name
-        self.attachment = Attachment(cast("Channel", self.channel), 1, self.name, self._end)
+        self.attachment = Attachment(cast("Channel", self.channel), 1, self.name, self._end, role)
         self._credited = 0
 
     def _end(self, attachment: Attachment) -> None:
@@ -116,9 +126,15 @@ class Client:
     async def attach(
         self, mode: AttachMode = AttachMode.LOAD, id_text: str = "1", after: int = 0, **said: object
     ) -> "Client":
-        self.world.connection.tell(self._attaching(mode, id_text, after, said))
+        self.begin_attach(mode, id_text, after, **said)
         await settle()
         return self
+
+    def begin_attach(
+        self, mode: AttachMode = AttachMode.LOAD, id_text: str = "1", after: int = 0, **said: object
+    ) -> None:
+        """Attach, without waiting for what comes of it."""
+        self.world.connection.tell(self._attaching(mode, id_text, after, said))
 
     async def come_again(self, lost: "Client", *pending: bytes) -> "Client":
         """Bring back the view that ``lost`` had, from where it was; ``pending`` are its open prompts."""
@@ -255,6 +271,8 @@ class World:
         self.given_back: list[str] = []
         self._connection: ActorRef | None = None
         self.settings = SETTINGS
+        self.memory = Memory(100_000 * MB, 100_000 * MB)
+        self.room = AgentRoom(memory=lambda: self.memory)
         self.history_bytes = 1024 * 1024
         self.before = before
         self.journal: MemoryJournal = journal or (before.journal if before is not None else MemoryJournal())
@@ -262,7 +280,7 @@ class World:
         fence = 1 if before is None else before.lease.fence + 1
         self.lease: Lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
 
-    def set(self, **settings: float | ReconnectPolicy) -> None:
+    def set(self, **settings: float | ReconnectPolicy | AgentTarget) -> None:
         """Other settings for the connection; before its first use."""
         assert self._connection is None
         self.settings = replace(self.settings, **settings)  # type: ignore[arg-type] # what they are
@@ -271,7 +289,7 @@ class World:
     def scope(self) -> Scope:
         """Whose sessions they are, and where they are kept."""
         store = SessionStore(self.journal, self.writer, Sealer(KEY), self.history_bytes)
-        return Scope("inst", "ws_1", self.settings, self, store, self.lease)
+        return Scope("inst", "ws_1", self.settings, self, store, self.lease, self.room)
 
     @property
     def connection(self) -> ActorRef:
@@ -296,6 +314,9 @@ class World:
 
     def client(self, session_id: str = SESSION, again: Client | None = None) -> Client:
         return Client(self, session_id, again)
+
+    def observer(self) -> Client:
+        return Client(self, role=Role.OBSERVER)
 
     async def opened_client(self) -> Client:
         """A client with a session, which has taken the answer; that is left out of what it was told."""

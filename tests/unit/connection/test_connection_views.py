@@ -7,7 +7,6 @@ from session_world import SESSION, Client, FakeAgent, World, settle
 
 from actors import errors
 from actors.connection.attachment import MAX_PRIVATE, WINDOW_FRAMES
-from actors.connection.history import History
 from actors.connection.messages import AttachMode, DescribeSessions, SessionSummary
 
 
@@ -167,7 +166,7 @@ async def test_a_client_that_does_not_read_costs_no_memory_and_loses_nothing(wor
     while await quick.credit():
         pass
     assert len(stalled.story()) == WINDOW_FRAMES
-    assert stalled.attachment.statistics(History(0)).position == WINDOW_FRAMES + 1
+    assert stalled.attachment.position == WINDOW_FRAMES + 1
     while await stalled.credit():
         pass
 

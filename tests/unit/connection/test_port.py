@@ -8,6 +8,8 @@ from session_world import NOTHING_YET, SETTINGS, FakeAgent, settle
 
 from actors import errors
 from actors.agents.link import LinkClosed
+from actors.agents.room import AgentRoom
+from actors.connection.lodging import Lodging
 from actors.connection.port import AgentPort
 from actors.connection.states import TRANSITIONS, ConnectionState, check
 from actors.kernel import ActorRef
@@ -26,7 +28,12 @@ class Owner:
 def port(agent: FakeAgent) -> AgentPort:
     owner = Owner()
     owner.port = AgentPort(
-        cast("ActorRef", owner), SETTINGS, lambda _update, _frame: False, lambda _: None, lambda _: None
+        cast("ActorRef", owner),
+        SETTINGS,
+        lambda _update, _frame: False,
+        lambda _: None,
+        lambda _: None,
+        Lodging(AgentRoom(), cast("ActorRef", owner), "inst", SETTINGS, lambda _: None),
     )
     return owner.port
 

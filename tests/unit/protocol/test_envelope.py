@@ -21,13 +21,19 @@ from actors.protocol.envelope import (
     result_of,
     result_raw,
 )
-from actors.protocol.models import (
-    ListSessionsParams,
-    NewSessionParams,
-    PermissionParams,
-    PermissionResult,
-    PromptResult,
-)
+from actors.protocol.models import ListSessionsParams, NewSessionParams
+
+
+class Outcome(msgspec.Struct):
+    outcome: str
+
+
+class Chosen(msgspec.Struct):
+    outcome: Outcome
+
+
+class Call(msgspec.Struct, rename="camel"):
+    tool_call: msgspec.Raw
 
 
 def frame(**members: object) -> bytes:
@@ -131,18 +137,15 @@ def test_wrong_params_are_refused_by_name(params: object, said: str) -> None:
 
 
 def test_a_result_is_decoded_into_a_model() -> None:
-    assert (
-        result_of(parse(frame(id=1, result={"stopReason": "end_turn"})), PromptResult).stop_reason
-        == "end_turn"
-    )
+    assert result_of(parse(frame(id=1, result={"outcome": "end_turn"})), Outcome) == Outcome("end_turn")
 
 
 def test_a_wrong_result_is_the_agent_s_fault_unless_told_otherwise() -> None:
     envelope = parse(frame(id=1, result={"outcome": {"outcome": 1}}))
     with pytest.raises(AgentProtocolError, match=r"result\.outcome\.outcome: expected `str`, got `int`"):
-        result_of(envelope, PermissionResult)
+        result_of(envelope, Chosen)
     with pytest.raises(InvalidRequestError, match=r"result\.outcome\.outcome"):
-        result_of(envelope, PermissionResult, fault=InvalidRequestError)
+        result_of(envelope, Chosen, fault=InvalidRequestError)
 
 
 def test_a_message_of_another_kind_has_no_result_and_no_error() -> None:
@@ -156,9 +159,9 @@ def test_a_message_of_another_kind_has_no_result_and_no_error() -> None:
 @pytest.mark.parametrize(
     ("member", "read"),
     [
-        ("params", lambda envelope: params_of(envelope, PermissionParams)),
+        ("params", lambda envelope: params_of(envelope, Call)),
         ("result", result_raw),
-        ("result", lambda envelope: result_of(envelope, PromptResult)),
+        ("result", lambda envelope: result_of(envelope, Call)),
         ("error", error_of),
     ],
 )

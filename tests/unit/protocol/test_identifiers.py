@@ -12,9 +12,6 @@ from actors.protocol import identifiers
 MINTS = {
     "sess_": identifiers.new_session_id,
     "conn_": identifiers.new_connection_id,
-    "att_": identifiers.new_attachment_id,
-    "turn_": identifiers.new_turn_id,
-    "ask_": identifiers.new_question_id,
 }
 
 

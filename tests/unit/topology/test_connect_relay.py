@@ -67,6 +67,18 @@ def test_every_session_is_attached_after_the_last_cursor_that_was_seen(scene: Sc
     assert attach["params"] == {"sessionId": session_id, "afterSeq": 3}
 
 
+def test_an_editor_that_observes_a_session_comes_back_as_an_observer(scene: Scene, session_id: str) -> None:
+    meta = {"lumilink": {"role": "observer"}}
+    scene.editor(id=7, method="session/load", params={"sessionId": session_id, "cwd": "/", "_meta": meta})
+    scene.settle()
+    scene.lose()
+    scene.connect()
+    scene.gateway.take()
+    scene.relay.from_gateway(scene.gateway.outbox.popleft())
+    [attach] = sent(scene, "_lumilink/session/attach")
+    assert attach["params"]["_meta"] == meta
+
+
 def test_updates_made_meanwhile_are_caught_up_in_order(scene: Scene, session_id: str) -> None:
     scene.gateway.stream(session_id, "seen")
     scene.settle()

@@ -1,0 +1,39 @@
+"""What a client is in a session: one of those that drive it, or one that only observes it.
+
+An observer is shown all that a driver is shown. What it says in the session changes nothing there: its
+requests and answers are refused, and the agent is told nothing of them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+from actors.protocol.envelope import Envelope, params_of
+
+
+class Role(StrEnum):
+    """Which of both; a client that does not say drives."""
+
+    DRIVER = "driver"
+    OBSERVER = "observer"
+
+
+class _Ours(Struct):
+    role: Role = Role.DRIVER
+
+
+class _Meta(Struct):
+    lumilink: _Ours | None = None
+
+
+class _Params(Struct):
+    meta: _Meta | None = field(default=None, name="_meta")
+
+
+def role_of(request: Envelope) -> Role:
+    """``_meta.lumilink.role`` of a request that attaches a client. Raises InvalidParamsError for another."""
+    meta = params_of(request, _Params).meta
+    ours = meta.lumilink if meta is not None else None
+    return Role.DRIVER if ours is None else ours.role
