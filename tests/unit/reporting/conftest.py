@@ -1,0 +1,10 @@
+"""Tests here run on a clock that jumps."""
+
+import asyncio
+from collections.abc import Callable
+
+from actors.kernel.testing import ClockJumpLoop
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"jumping-clock": ClockJumpLoop}
