@@ -1,0 +1,13 @@
+"""The records: a projection of the journal that can be read by tenant, and derived again.
+
+``migrate(url)`` once, then ``RecordStore.open(url)``. See ``docs/records.md``.
+"""
+
+from actors.records import kinds
+from actors.records.kinds import Kind
+from actors.records.queries import Page, Query
+from actors.records.schema import migrate
+from actors.records.store import RecordStore
+from actors.records.writing import Change, Position
+
+__all__ = ["Change", "Kind", "Page", "Position", "Query", "RecordStore", "kinds", "migrate"]

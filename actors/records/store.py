@@ -1,0 +1,163 @@
+"""The records: written by whoever reads the journal, read by whoever reports.
+
+Every method takes the installation first, and no statement is without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, and_, delete, exists, select
+
+from actors.records.database import Database
+from actors.records.kinds import KINDS, Kind
+from actors.records.models import Record
+from actors.records.models.values import decoded, is_storable
+from actors.records.queries import Page, Query, cursor_after, statement
+from actors.records.rows import from_row
+from actors.records.schema import check_schema
+from actors.records.tables import PAYLOADS, POSITIONS
+from actors.records.writing import Change, Position, advance, write
+
+R = TypeVar("R", bound=Record)
+
+PURGE_ROWS: Final = 5000
+ORPHAN_AGE: Final = timedelta(hours=1)
+
+
+class RecordStore:
+    """All methods raise JournalUnavailableError; what they were asked may be repeated then."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, url: str) -> RecordStore:
+        """The store at a URL. Its schema must be there: see ``migrate``.
+
+        Raises SettingsError for another URL or schema.
+        """
+        database = Database.at(url)
+        try:
+            async with database.transaction() as connection:
+                await check_schema(connection)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._database.close()
+
+    async def apply(self, installation_id: str, upto: Position, changes: Sequence[Change]) -> int:
+        """Write what a stream's entries up to ``upto`` say, in one commit; returns how many changes were new.
+
+        A stream's entries come in their order. Those that were applied before are passed over, so that
+        whoever is not sure repeats. A stream in another epoch begins from the start. Raises
+        InvalidParamsError if a record refers to what is not there; nothing is written then.
+        """
+        async with self._database.transaction() as connection:
+            done = await advance(connection, installation_id, upto)
+            new = [change for change in changes if done < change.seq <= upto.seq]
+            await write(connection, installation_id, upto.stream, new)
+        return len(new)
+
+    async def position(self, installation_id: str, stream: str) -> Position | None:
+        """How far a stream was applied; None if it never was."""
+        async with self._database.transaction() as connection:
+            found = await connection.execute(
+                select(POSITIONS.c.epoch, POSITIONS.c.seq).where(
+                    POSITIONS.c.installation_id == installation_id, POSITIONS.c.stream == stream
+                )
+            )
+            row = found.one_or_none()
+        return None if row is None else Position(stream, row.epoch, row.seq)
+
+    async def get(self, installation_id: str, kind: Kind[R], key: str) -> R | None:
+        """One record, by its key; None if the installation has none such."""
+        if not is_storable(key):
+            return None
+        async with self._database.transaction() as connection:
+            found = await connection.execute(select(kind.table).where(_is(kind, installation_id, key)))
+            row = found.mappings().one_or_none()
+        return None if row is None else from_row(kind, dict(row))
+
+    async def page(self, installation_id: str, kind: Kind[R], query: Query | None = None) -> Page[R]:
+        """A page of a list. Raises InvalidParamsError for a filter, sort, limit or cursor that is none."""
+        query = query or Query()
+        asked = statement(kind, installation_id, query)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(asked)).mappings().all()
+        items = tuple(from_row(kind, dict(row)) for row in rows[: query.limit])
+        more = len(rows) > query.limit
+        return Page(items, cursor_after(kind, query, items[-1]) if more else None)
+
+    async def payload(self, installation_id: str, sha256: str) -> JsonValue:
+        """A value that is kept apart, by its reference; None if the installation has none such."""
+        if not is_storable(sha256):
+            return None
+        async with self._database.transaction() as connection:
+            body = await connection.scalar(
+                select(PAYLOADS.c.body).where(
+                    PAYLOADS.c.installation_id == installation_id, PAYLOADS.c.sha256 == sha256
+                )
+            )
+        return None if body is None else decoded(body)
+
+    async def delete(self, installation_id: str, kind: Kind[R], key: str) -> bool:
+        """Delete a record and what belongs to it. False if it was not there."""
+        if not is_storable(key):
+            return False
+        async with self._database.transaction() as connection:
+            done = await connection.execute(delete(kind.table).where(_is(kind, installation_id, key)))
+        return done.rowcount > 0
+
+    async def purge(self, installation_id: str, kind: Kind[R], before: datetime) -> int:
+        """Delete the oldest records from before a moment, at most 5,000; returns how many.
+
+        What belongs to them goes with them, and so do values kept apart that nothing refers to any more.
+        """
+        columns = kind.table.c
+        oldest = (
+            select(columns[kind.key])
+            .where(columns.installation_id == installation_id, columns[kind.moment] < before)
+            .order_by(columns[kind.moment])
+            .limit(PURGE_ROWS)
+        )
+        theirs = columns.installation_id == installation_id
+        async with self._database.transaction() as connection:
+            done = await connection.execute(delete(kind.table).where(theirs, columns[kind.key].in_(oldest)))
+            await connection.execute(delete(PAYLOADS).where(_is_orphan(installation_id)))
+        return done.rowcount
+
+    async def clear(self, installation_id: str) -> None:
+        """Delete all of an installation, positions included: to project its journal anew, or for good."""
+        owned = [*(kind.table for kind in reversed(KINDS)), PAYLOADS, POSITIONS]
+        async with self._database.transaction() as connection:
+            for table in owned:
+                await connection.execute(delete(table).where(table.c.installation_id == installation_id))
+
+
+def _is(kind: Kind[R], installation_id: str, key: str) -> ColumnElement[bool]:
+    return and_(kind.table.c.installation_id == installation_id, kind.table.c[kind.key] == key)
+
+
+def _is_orphan(installation_id: str) -> ColumnElement[bool]:
+    """Touched an hour ago at the latest: a row that is being written now may come to refer to it."""
+    references = (
+        exists().where(
+            kind.table.c.installation_id == installation_id,
+            kind.table.c[f"{member}_ref"] == PAYLOADS.c.sha256,
+        )
+        for kind in KINDS
+        for member in kind.model.by_reference
+    )
+    return and_(
+        PAYLOADS.c.installation_id == installation_id,
+        PAYLOADS.c.touched_at < datetime.now(UTC) - ORPHAN_AGE,
+        *(~reference for reference in references),
+    )
