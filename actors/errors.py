@@ -30,12 +30,15 @@ The tree::
     │   ├── SessionClosedError
     │   ├── ResumeTokenExpiredError
     │   ├── QuestionUnknownError
+    │   ├── ObserverError
     │   ├── PromptQueueFullError
+    │   ├── QuotaExceededError
+    │   ├── RateLimitedError
     │   ├── AgentCapabilityError
-    │   ├── AuthenticationError
     │   └── RequestCancelledError
     └── SystemFault                category "system": LumiLink itself cannot, for now or at all
         ├── CapacityError
+        ├── AgentMemoryError
         ├── WorkerUnavailableError
         ├── SessionMovedError
         ├── GatewayStoppingError
@@ -314,6 +317,14 @@ class QuestionUnknownError(ApplicationFault):
     recovery = "Nothing to do: the first answer was taken."
 
 
+class ObserverError(ApplicationFault):
+    """A client that only observes a session asked for what changes it."""
+
+    code = "observer-only"
+    recovery = "Load the session as a driver: leave role out of _meta.lumilink, or set it to driver."
+    http_status = 403
+
+
 class PromptQueueFullError(ApplicationFault):
     """More prompts wait for the running turn than the queue takes."""
 
@@ -323,21 +334,30 @@ class PromptQueueFullError(ApplicationFault):
     http_status = 429
 
 
+class QuotaExceededError(ApplicationFault):
+    """The installation or the workspace has as many sessions as it may have."""
+
+    code = "quota-exceeded"
+    retryable = True
+    recovery = "Close sessions that are not needed, then try again, or ask the operator for a higher limit."
+    http_status = 429
+
+
+class RateLimitedError(ApplicationFault):
+    """The caller started sessions faster than it may."""
+
+    code = "rate-limited"
+    retryable = True
+    recovery = "Wait as long as retryAfter says, then try again, and start sessions at a slower pace."
+    http_status = 429
+
+
 class AgentCapabilityError(ApplicationFault):
     """The agent does not offer what was asked of it."""
 
     code = "agent-capability-missing"
     recovery = "Use another agent, or leave this method out; initialize tells what there is."
     rpc_code = -32601
-
-
-class AuthenticationError(ApplicationFault):
-    """The agent asks for ``authenticate`` first, or the caller's credential is missing or wrong."""
-
-    code = "authentication-required"
-    recovery = "Authenticate with one of the methods that initialize names, then try again."
-    rpc_code = -32000
-    http_status = 401
 
 
 class RequestCancelledError(ApplicationFault):
@@ -363,6 +383,14 @@ class CapacityError(SystemFault):
     code = "capacity-exhausted"
     retryable = True
     recovery = "Try again later, close sessions that are not needed, or add workers."
+
+
+class AgentMemoryError(SystemFault):
+    """The machine has no memory for one more agent."""
+
+    code = "agent-memory"
+    retryable = True
+    recovery = "Try again when other agents have finished their turns, or add memory or workers."
 
 
 class WorkerUnavailableError(SystemFault):

@@ -15,6 +15,7 @@ import psutil
 from actors import errors
 from actors.agents.orphans import end_orphans
 from actors.agents.profile import Profile
+from actors.agents.room import AgentRoom
 from actors.capacity.ledger import WorkerReport
 from actors.connection.attachment import Attachment
 from actors.connection.messages import (
@@ -34,8 +35,9 @@ from actors.connection.messages import (
     QuestionView,
     SessionSummary,
 )
+from actors.connection.roles import Role
 from actors.connection.store import summary_of
-from actors.hosted import HostedSessions
+from actors.hosted import Hosted, HostedSessions
 from actors.kernel.identity import ActorId
 from actors.kernel.options import ActorOptions
 from actors.kernel.ref import ActorRef
@@ -54,6 +56,7 @@ WORKSPACE_IDLE_S = 60.0
 DESCRIBE_DEADLINE_S = 2.0
 STOP_GRACE_S = 10.0
 RETRY_S = 0.05
+HAND_OVERS_AT_ONCE = 100
 
 _ATTACH_MODES = frozenset(AttachMode)
 
@@ -68,6 +71,7 @@ class WorkerSettings:
     capacity: int
     connection: ConnectionSettings
     storage: StorageSettings
+    agent_memory_reserve: float = 0.1
 
 
 @dataclass(slots=True)
@@ -87,8 +91,10 @@ class Host:
         self._streams: dict[tuple[Channel, int], _Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._profile = Profile(settings.connection)
+        self._room = AgentRoom(settings.agent_memory_reserve)
         self._storage: Storage | None = None
         self._draining = False
+        self._going: set[str] = set()
         self.address: LinkAddress | None = None
 
     async def start(self) -> LinkAddress:
@@ -133,12 +139,17 @@ class Host:
     def hand_over(self, deadline_s: float) -> None:
         """Let other workers go on with what is here, each workspace between two turns.
 
-        To be called once the capacity actor knows that this worker is draining, and again for what came late.
+        To be called about once a second from when the capacity actor knows that this worker is draining:
+        each time ``HAND_OVERS_AT_ONCE`` more go, so that those who take them up do it without a jam.
         """
         deadline = asyncio.get_running_loop().time() + deadline_s
-        for key in self.storage.leases.workspaces():
+        held = self.storage.leases.workspaces()
+        self._going.intersection_update(held)
+        staying = [key for key in held if key not in self._going]
+        for key in staying[:HAND_OVERS_AT_ONCE] if deadline_s > 0 else held:
             workspace = self._system.find(ActorId("workspace", key))
             if workspace is not None:
+                self._going.add(key)
                 self._tell_holder(workspace, HandOver(deadline))
 
     def sessions(self) -> list[str]:
@@ -174,7 +185,7 @@ class Host:
             return
         if (channel, stream) in self._streams:
             self.link_close(channel, stream, errors.InvalidRequestError("the stream was opened anew"))
-        attachment = Attachment(channel, stream, told.client, self._attachment_ended)
+        attachment = Attachment(channel, stream, told.client, self._attachment_ended, Role(told.role))
         made = {"session/new": session_id, "session/fork": told.new_session_id}.get(told.method)
         self._streams[channel, stream] = _Stream(attachment, made or session_id)
         try:
@@ -194,14 +205,16 @@ class Host:
         if self._draining:
             raise errors.SessionMovedError("the worker is draining", 0.5)
         request = parse(told.request, max_bytes=len(told.request))
-        self._hosted.reserve(made, told.installation, attachment)
+        hosted = self._hosted.reserve(made, told.installation, attachment)
         try:
             if told.method == "session/new":
+                hosted.workspace = told.workspace_id
                 around = surroundings_of(request)
                 opening = OpenSession(session_id, attachment, request, told.initialize, told.cwd, around)
                 self._workspace(told.installation, told.workspace_id).tell(opening)
             else:
                 holder = self._holder(session_id, told.installation)
+                hosted.workspace = self._hosted.workspace_of(session_id)
                 holder.tell(ForkSession(session_id, told.new_session_id, attachment, request))
         except errors.LumiLinkError as error:
             self._hosted.session_failed(made, error)
@@ -223,7 +236,7 @@ class Host:
             raise errors.SessionMovedError("the worker is draining", 0.5)
         if hosted is None:
             hosted = self._hosted.reserve(session_id, told.installation)
-            self._start(self._take_up(session_id, told.installation, told.dead), "take up a session")
+            self._start(self._take_up(session_id, hosted, told.dead), "take up a session")
         if hosted.installation != told.installation or (hosted.opener is not None and hosted.holder is None):
             raise errors.SessionNotFoundError(f"no session {session_id}")
         if hosted.holder is None:
@@ -231,10 +244,12 @@ class Host:
         else:
             hosted.holder.tell(message)
 
-    async def _take_up(self, session_id: str, installation: str, dead: str) -> None:
+    async def _take_up(self, session_id: str, hosted: Hosted, dead: str) -> None:
         """Find a session in the journal and have its workspace go on with it."""
+        installation = hosted.installation
         try:
             stored = await self.storage.sessions.find(installation, session_id)
+            hosted.workspace = stored.record.workspace_id
             self._workspace(installation, stored.record.workspace_id).tell(TakeUpSession(stored, dead))
         except errors.LumiLinkError as error:
             self._hosted.session_failed(session_id, error)
@@ -256,6 +271,7 @@ class Host:
                 self._hosted,
                 self.storage.sessions,
                 self.storage.leases,
+                self._room,
             ),
             ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
         )
@@ -286,6 +302,9 @@ class Host:
             return
         try:
             held.holder.tell(ClientFrame(view.session_id, view.attachment, message))
+        except errors.ActorStoppedError:
+            # It lets go of its session, to another worker or to its next life: who attaches again finds it.
+            view.attachment.end(errors.SessionMovedError("the session is being let go here"))
         except errors.LumiLinkError as error:
             view.attachment.end(error)
 
@@ -384,7 +403,7 @@ class Host:
             node=self._settings.host,
             capacity=settings.capacity,
             rss_bytes=psutil.Process().memory_info().rss,
-            sessions=self.sessions(),
+            sessions=self._hosted.owners(),
             ended=self._hosted.take_ended(),
             draining=self._draining,
         )

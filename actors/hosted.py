@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors import errors
+from actors.capacity.roll import Owner
 from actors.connection.attachment import Attachment
 from actors.connection.messages import AttachSession
 from actors.kernel.ref import ActorRef
@@ -17,13 +18,14 @@ MAX_WAITING = 64
 class Hosted:
     """A session of this worker. Without a ``holder`` it is being made or taken up, and has its place only.
 
-    ``opener`` is the view that it is being made for.
+    ``opener`` is the view that it is being made for; ``workspace`` is empty until it is known.
     """
 
     installation: str
     opener: Attachment | None = None
     holder: ActorRef | None = None
     waiting: list[AttachSession] = field(default_factory=list)
+    workspace: str = ""
 
 
 class HostedSessions:
@@ -46,10 +48,19 @@ class HostedSessions:
         """All sessions that are held here, or have a place."""
         return list(self._hosted)
 
+    def owners(self) -> dict[str, Owner]:
+        """The same, each with its owner."""
+        return {name: Owner(one.installation, one.workspace) for name, one in self._hosted.items()}
+
     def take_ended(self) -> list[str]:
         """The sessions that have ended here since this was called last."""
         ended, self._ended = self._ended, []
         return ended
+
+    def workspace_of(self, session_id: str) -> str:
+        """The workspace of a session; empty where it is not known yet."""
+        hosted = self._hosted.get(session_id)
+        return hosted.workspace if hosted is not None else ""
 
     def holders(self, installation: str) -> set[ActorRef]:
         """The actors that hold sessions of a tenant."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +18,7 @@ from actors.journal.memory import MemoryJournal
 from actors.journal.redis import RedisJournal
 from actors.journal.sqlite import SqliteJournal
 from actors.placement.leases import Leases
+from actors.placement.lives import DeadLives, new_life
 
 log = logging.getLogger("lumilink.storage")
 
@@ -63,8 +63,8 @@ class Storage:
         self._journal = journal
         self._listener = listener
         self._writer = GroupWriter(journal, on_state=self._note_state, on_pressed=listener.journal_pressed)
-        self.life = f"{settings.gateway}:{worker_id}:{secrets.token_hex(6)}"
-        self.leases = Leases(journal, self.life, _Dead(self.life, exclusive=settings.is_exclusive))
+        self.life = new_life(settings.gateway, worker_id)
+        self.leases = Leases(journal, self.life, DeadLives(self.life, exclusive=settings.is_exclusive))
         self.sessions = SessionStore(journal, self._writer, Sealer(settings.seal_key), settings.history_bytes)
         self._keeping = asyncio.get_running_loop().create_task(self.leases.keep(), name="keep leases")
 
@@ -100,20 +100,3 @@ async def open_journal(url: str, durability: Durability) -> Journal:
     if url.startswith("sqlite:"):
         return await SqliteJournal.open(Path(url.removeprefix("sqlite:")), durability)
     return await RedisJournal.open(url, durability)
-
-
-class _Dead:
-    """Whose life is over for sure, judged by its name alone."""
-
-    def __init__(self, life: str, *, exclusive: bool) -> None:
-        self._gateway, self._worker_id, self._random = life.split(":")
-        self._exclusive = exclusive
-
-    def __call__(self, life: str) -> bool:
-        gateway, _, rest = life.partition(":")
-        worker_id, _, own = rest.partition(":")
-        if gateway != self._gateway:
-            # The gateway of before; two at once are kept apart by the lock on their data directory.
-            return self._exclusive
-        # Ray starts a worker anew only when its process has ended.
-        return worker_id == self._worker_id and own != self._random

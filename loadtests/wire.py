@@ -36,11 +36,18 @@ class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.json.encode(self).decode()
 
 
+class RpcErrorData(msgspec.Struct, frozen=True):
+    """What LumiLink says of an error beside its message: whether a repeat makes sense."""
+
+    retryable: bool = False
+
+
 class RpcError(msgspec.Struct, frozen=True):
-    """A JSON-RPC error object, without its data."""
+    """A JSON-RPC error object."""
 
     code: int
     message: str = ""
+    data: RpcErrorData | None = None
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,8 +13,16 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError, RayTaskError
 
 from actors import errors
+from actors.capacity.admission import Admission, AdmissionFigures
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
-from actors.capacity.whereabouts import Whereabouts
+from actors.capacity.limits import Limits
+from actors.capacity.requests import Answer, Request
+from actors.capacity.watch import Watch, WatchSettings
+from actors.capacity.whereabouts import SETTLE_S, EndWorker, Whereabouts
+from actors.events.outbox import Outbox
+from actors.events.shell import EventsClient
+
+log = logging.getLogger("lumilink.capacity")
 
 CAPACITY_NAME = "lumilink-capacity"
 NAMESPACE = "lumilink"
@@ -34,14 +43,36 @@ class IngressReport:
 class CapacityShell:
     """Reached by replicas and workers; asyncio, so that calls do not wait for each other's replies."""
 
-    def __init__(self) -> None:
+    def __init__(self, end_worker: EndWorker, limits: Limits, watch: WatchSettings) -> None:
         self._ledger = Ledger()
-        self._whereabouts = Whereabouts(self._ledger)
+        self._admission = Admission(self._ledger, limits, opens_at=time.monotonic() + SETTLE_S)
+        self._whereabouts = Whereabouts(self._ledger, end_worker=end_worker)
+        self._watching = asyncio.get_running_loop().create_task(self._whereabouts.watch(), name="watch")
         self._ingress: dict[str, tuple[IngressReport, float]] = {}
+        self._tell(watch)
+
+    def _tell(self, settings: WatchSettings) -> None:
+        """Begin to tell of alerts, workers and sessions."""
+        events = EventsClient()
+        outbox = Outbox(events.post)
+        self._watch = Watch(self._ledger, settings, outbox, self._refused)
+        loop = asyncio.get_running_loop()
+        self._telling = (
+            loop.create_task(self._watch.run(events.open_alerts), name="watch capacity"),
+            loop.create_task(outbox.run(), name="post events"),
+        )
+        for task in self._telling:
+            task.add_done_callback(_ended)
+
+    def _refused(self) -> int:
+        return self._admission.figures(time.monotonic()).refused
 
     async def report_worker(self, report: WorkerReport) -> bool:
         """A worker's heartbeat. False: this life counts as dead and its sessions are given to others."""
-        return self._ledger.report(report, time.monotonic())
+        known = self._ledger.report(report, time.monotonic())
+        if known:
+            self._watch.reported(report)
+        return known
 
     async def report_ingress(self, report: IngressReport) -> list[IngressReport]:
         """A replica's heartbeat; it gets the replicas that are alive."""
@@ -52,9 +83,17 @@ class CapacityShell:
                 del self._ingress[replica_id]
         return [known for known, _ in self._ingress.values()]
 
-    async def reserve(self, workspace: str, session_id: str) -> Place:
-        """See ``Ledger.reserve``."""
-        return self._ledger.reserve(workspace, session_id, time.monotonic())
+    async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
+        """See ``Admission.admit``. One call carries many requests, as a call costs as much as a hundred."""
+        return self._admission.admit(requests, given_up, time.monotonic())
+
+    async def check(self) -> None:
+        """See ``Admission.check``."""
+        self._admission.check(time.monotonic())
+
+    async def admission(self) -> AdmissionFigures:
+        """See ``Admission.figures``."""
+        return self._admission.figures(time.monotonic())
 
     async def release(self, session_id: str) -> None:
         """See ``Ledger.release``."""
@@ -62,6 +101,7 @@ class CapacityShell:
 
     async def locate(self, session_id: str) -> Place:
         """See ``Whereabouts.locate``."""
+        self._watch.returned(1)
         return self._whereabouts.locate(session_id)
 
     async def find(self, session_id: str) -> Place | None:
@@ -80,16 +120,32 @@ class CapacityShell:
         """See ``Ledger.places``."""
         return self._ledger.places()
 
+    async def dismiss(self, worker_id: str) -> None:
+        """See ``Ledger.dismiss``."""
+        self._ledger.dismiss(worker_id)
+
     async def topology(self) -> tuple[list[WorkerView], list[IngressReport]]:
         """Workers and ingress replicas."""
         return self._ledger.views(time.monotonic()), [report for report, _ in self._ingress.values()]
 
 
-def start_capacity() -> ActorHandle[CapacityShell]:
-    """Make the cluster's capacity actor; Ray restarts it, and the workers' reports fill its books again."""
+def _ended(task: asyncio.Task[None]) -> None:
+    # Admission goes on: it must not be hurt by what only tells of it.
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("%s ended with %s", task.get_name(), type(error).__name__)
+
+
+def start_capacity(
+    end_worker: EndWorker, limits: Limits, watch: WatchSettings, on: dict[str, float] | None = None
+) -> ActorHandle[CapacityShell]:
+    """Make the cluster's capacity actor; Ray restarts it, and the workers' reports fill its books again.
+
+    ``end_worker`` is how it ends the process of a worker that is silent, ``watch`` what it tells of and
+    ``on`` what its node must have.
+    """
     actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)(CapacityShell)
-    named = actor_class.options(name=CAPACITY_NAME, namespace=NAMESPACE)
-    return cast("ActorHandle[CapacityShell]", named.remote())
+    named = actor_class.options(name=CAPACITY_NAME, namespace=NAMESPACE, resources=on or {})
+    return cast("ActorHandle[CapacityShell]", named.remote(end_worker, limits, watch))
 
 
 class CapacityClient:
@@ -102,10 +158,19 @@ class CapacityClient:
         # Ray's handles have no types of their methods.
         self._actor: Any = None
 
-    async def reserve(self, workspace: str, session_id: str) -> Place:
-        """See ``Ledger.reserve``."""
-        place: Place = await self._call("reserve", workspace, session_id)
-        return place
+    async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
+        """See ``Admission.admit``."""
+        answers: list[Answer] = await self._call("admit", requests, given_up)
+        return answers
+
+    async def check(self) -> None:
+        """Raises what keeps a new session from being admitted at once."""
+        await self._call("check")
+
+    async def admission(self) -> AdmissionFigures:
+        """How admission goes."""
+        figures: AdmissionFigures = await self._call("admission")
+        return figures
 
     async def release(self, session_id: str) -> None:
         """See ``Ledger.release``."""
@@ -151,6 +216,10 @@ class CapacityClient:
         """A replica's heartbeat; returns the replicas that are alive."""
         alive: list[IngressReport] = await self._call("report_ingress", report)
         return alive
+
+    async def dismiss(self, worker_id: str) -> None:
+        """A worker was ended for good: it is shown no more."""
+        await self._call("dismiss", worker_id)
 
     async def ingress(self) -> list[IngressReport]:
         """The replicas that are alive."""

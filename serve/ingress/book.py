@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from actors.capacity.ledger import Place
+from actors.capacity.requests import Answer, Request
 
 
 class CapacityBook(Protocol):
@@ -13,8 +14,8 @@ class CapacityBook(Protocol):
     Each method raises WorkerUnavailableError while the actor does not answer, or does not know yet.
     """
 
-    async def reserve(self, workspace: str, session_id: str) -> Place:
-        """A place for a new session."""
+    async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
+        """An answer for each request of a new session, in their order; ``given_up`` need no place now."""
 
     async def release(self, session_id: str) -> None:
         """The place is not needed."""

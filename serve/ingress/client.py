@@ -20,6 +20,7 @@ from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, re
 from actors.protocol.handshake import join_capabilities
 from actors.protocol.models import CancelRequestParams, InitializeParams
 from serve.ingress import opening, sessions
+from serve.ingress.admissions import REFUSALS, Applicant
 from serve.ingress.attached import read_attached
 from serve.ingress.gateway import Gateway
 from serve.ingress.views import SessionView
@@ -27,6 +28,8 @@ from serve.ingress.views import SessionView
 log = logging.getLogger("lumilink.ingress")
 
 MAX_PENDING = 1024
+FIRST_WORD_S = 1.0
+"""How long a POST with ``session/new`` waits for a refusal, which is its answer then."""
 GATEWAY_REQUESTS = frozenset({"session/list", "authenticate", "logout"})
 
 
@@ -55,9 +58,12 @@ class ClientConnection:
     def __init__(self, connection_id: str, installation: str, gateway: Gateway, outlet: Outlet) -> None:
         self.connection_id = connection_id
         self.installation = installation
+        self.user = ""
         self.gateway = gateway
         self.initialize = b""
         self.views: dict[str, SessionView] = {}
+        self.applicants: dict[bytes, Applicant] = {}
+        self._first_words: dict[bytes, asyncio.Future[None]] = {}
         self._outlet = outlet
         self._pending: dict[bytes, tuple[str, SessionView | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -80,6 +86,30 @@ class ClientConnection:
                 self._response(message)
         except errors.LumiLinkError as error:
             self.refuse(message, error)
+
+    async def take_new(self, message: Envelope) -> None:
+        """Handle a ``session/new`` whose refusal is not for the outlet, if it comes at once: it is raised.
+
+        Raises RateLimitedError, QuotaExceededError, CapacityError or WorkerUnavailableError.
+        """
+        if message.raw_id in self._pending:
+            self.take(message.frame)
+            return
+        first_word = self._first_words[message.raw_id] = asyncio.get_running_loop().create_future()
+        try:
+            self.take(message.frame)
+            async with asyncio.timeout(FIRST_WORD_S):
+                await first_word
+        except TimeoutError:
+            return
+        finally:
+            del self._first_words[message.raw_id]
+
+    def heard(self, request_id: bytes) -> None:
+        """A request for a new session was not refused at once."""
+        first_word = self._first_words.get(request_id)
+        if first_word is not None and not first_word.done():
+            first_word.set_result(None)
 
     def _request(self, message: Envelope) -> None:
         method = message.method
@@ -116,6 +146,8 @@ class ClientConnection:
             _, view = self._pending.get(wanted, ("", None))
             if view is not None:
                 view.send(message.frame)
+            elif wanted in self.applicants:
+                self.gateway.admissions.withdraw(self.applicants[wanted])
         elif self.initialize and message.session_id in self.views:
             self.views[message.session_id].send(message.frame)
         else:
@@ -158,7 +190,11 @@ class ClientConnection:
 
     def refuse(self, message: Envelope, error: errors.LumiLinkError) -> None:
         """Answer a request with an error. Of what is no request, it is told if it is worth saying again."""
-        if message.kind is MessageKind.REQUEST:
+        first_word = self._first_words.get(message.raw_id)
+        if first_word is not None and not first_word.done() and isinstance(error, REFUSALS):
+            self._pending.pop(message.raw_id, None)
+            first_word.set_exception(error)
+        elif message.kind is MessageKind.REQUEST:
             self.settle(message.raw_id, compose.error_response(message.echo_id, error))
         elif error.retryable:
             self._outlet.to_connection(compose.notification("_lumilink/notice", _notice(error)))
@@ -166,6 +202,7 @@ class ClientConnection:
     def settle(self, request_id: bytes, frame: bytes) -> None:
         """Send the answer to a request that the connection itself answers."""
         self._pending.pop(request_id, None)
+        self.heard(request_id)
         self._outlet.to_connection(frame)
 
     def is_open(self, request_id: bytes) -> bool:

@@ -7,6 +7,8 @@ import gc
 import logging
 import os
 
+import psutil
+import ray
 from ray import serve as ray_serve
 from ray.serve import Deployment
 
@@ -17,6 +19,7 @@ from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.http import StreamableHttp
 from serve.ingress.links import WorkerLinks
 from serve.ingress.peers import Peers
+from serve.ingress.scaling import ATTACHMENTS, CPU, ingress_autoscaling
 from serve.ingress.socket import install as install_client_sockets
 
 log = logging.getLogger("lumilink.ingress")
@@ -33,6 +36,7 @@ class Ingress:
         install_client_sockets()
         self._settings = settings
         self._replica_id = ray_serve.get_replica_context().replica_id.unique_id
+        self._process = psutil.Process()
         self._capacity = CapacityClient()
         self._links = WorkerLinks(f"ingress-{self._replica_id}", settings.secret, self._capacity)
         gateway = Gateway(settings, self._links, self._capacity)
@@ -52,8 +56,13 @@ class Ingress:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What ``scaling.py`` judges by; Serve asks for it if the number of replicas follows the load."""
+        return {ATTACHMENTS: float(self._links.attachments), CPU: self._process.cpu_percent() / 100}
+
     async def _report(self, http: StreamableHttp) -> None:
-        address = await self._peers.listen(self._settings.host, http)
+        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call] # Ray's own
+        address = await self._peers.listen(self._settings.host or here, http)
         report = IngressReport(self._replica_id, address.host, address.port, os.getpid())
         while True:
             try:
@@ -63,14 +72,19 @@ class Ingress:
             await asyncio.sleep(REPORT_INTERVAL_S)
 
 
-def ingress_deployment(replicas: int) -> Deployment:
-    """The deployment of ``replicas`` replicas; bind it with ``IngressSettings``."""
+def ingress_deployment(replicas: int, max_replicas: int) -> Deployment:
+    """The deployment of ``replicas`` replicas, and as many as ``max_replicas`` if load asks for them.
+
+    Bind it with ``IngressSettings``.
+    """
+    follows_load = max_replicas > replicas
     deployment = ray_serve.deployment(
         name="ingress",
-        num_replicas=replicas,
         # A WebSocket and an SSE stream hold a slot for as long as they live.
         max_ongoing_requests=MAX_ONGOING,
         ray_actor_options={"num_cpus": 0},
         graceful_shutdown_timeout_s=GRACE_S,
+        num_replicas=None if follows_load else replicas,
+        autoscaling_config=ingress_autoscaling(replicas, max_replicas) if follows_load else None,
     )
     return deployment(ray_serve.ingress(replica_app)(Ingress))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from actors import errors
 from actors.capacity.ledger import Place
+from serve.ingress.admissions import Admissions
 from serve.ingress.book import CapacityBook
 from serve.ingress.links import WorkerLinks
 from serve.ingress.reattaching import Reached
@@ -36,6 +37,7 @@ class IngressSettings:
     profile_deadline_s: float = 60.0
     sse_keepalive_s: float = 15.0
     connection_idle_s: float = 300.0
+    admission_wait_s: float = 10.0
     token_key: str = field(default="", repr=False)
 
 
@@ -46,6 +48,7 @@ class Gateway:
         self.settings = settings
         self.links = links
         self.capacity = capacity
+        self.admissions = Admissions(capacity, settings.admission_wait_s)
         self.tokens = ResumeTokens((settings.token_key or settings.secret).encode())
         self._profile: bytes | None = None
         self._profile_task: asyncio.Task[bytes] | None = None

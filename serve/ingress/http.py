@@ -161,7 +161,10 @@ class StreamableHttp:
         connection.use()
         if message.method == "session/load" and message.session_id is not None:
             connection.outlet.shows_all_of(message.session_id)
-        connection.client.take(message.frame)
+        if message.method == "session/new" and message.kind is MessageKind.REQUEST:
+            await connection.client.take_new(message)
+        else:
+            connection.client.take(message.frame)
         return Answer(202)
 
     async def _initialize(self, message: Envelope, installation: str) -> Answer:

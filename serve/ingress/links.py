@@ -241,6 +241,11 @@ class WorkerLinks:
         for life, views in lost.items():
             self._reattaching.begin(views, life, error)
 
+    @property
+    def attachments(self) -> int:
+        """How many views of sessions clients have here, those on their way to another worker included."""
+        return len(self._views) + len(self._returning)
+
     def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
         """Workers attach nobody."""
         channel.send_close(stream, errors.InvalidRequestError("a replica holds no sessions"))
@@ -273,10 +278,6 @@ class WorkerLinks:
         rewinding, view.rewinding = view.rewinding, None
         if rewinding is not None and answer.error is None:
             rewinding.caught_up()
-        elif answer.reset:
-            self.withdraw(view)
-            gone = "events that this client has not seen are gone: load the session"
-            self.end(view, errors.LinkBrokenError(gone))
         elif answer.error is not None:
             self.withdraw(view)
             self.end(view, errors.LinkBrokenError(f"the session could not be attached: {answer.error}"))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import msgspec
 
 from actors import errors
+from actors.capacity.ledger import Place
+from actors.capacity.roll import Owner
+from actors.connection.roles import role_of
 from actors.link.greeting import Greeting
+from actors.protocol import compose
 from actors.protocol.envelope import Envelope, params_of
 from actors.protocol.identifiers import new_session_id
 from actors.protocol.models import LoadSessionParams, NewSessionParams, ResumeSessionParams
+from serve.ingress.admissions import Applicant, Queued
 from serve.ingress.caller import Caller
 from serve.ingress.reattaching import ATTACH, Reached
 from serve.ingress.views import Opening
@@ -48,19 +54,22 @@ async def open_view(client: Caller, message: Envelope) -> None:
     if message.method == "session/new":
         await _open_new(client, message)
         return
+    if message.method == "session/fork":
+        await _open_fork(client, message)
+        return
     assert message.method is not None
     session_id, after_seq = _target(client, message)
+    role = role_of(message)
     reached = await client.gateway.reach(session_id)
-    forks = message.method == "session/fork"
-    old = None if forks else client.views.get(session_id)
+    old = client.views.get(session_id)
     greeting = Greeting(
         method=message.method,
         request=message.frame,
         client=client.connection_id,
         installation=client.installation,
         after_seq=after_seq,
-        new_session_id=new_session_id() if forks else "",
         pending=client.prompts_on(old) if old is not None else (),
+        role=role,
     )
     _open(client, message, reached, session_id, greeting)
     if old is not None:
@@ -68,12 +77,33 @@ async def open_view(client: Caller, message: Envelope) -> None:
         client.gateway.links.close(old)
 
 
+async def _open_fork(client: Caller, message: Envelope) -> None:
+    """A fork is a new session, and has to be where the original is: that gets its place first."""
+    session_id, _ = _target(client, message)
+    made, role = new_session_id(), role_of(message)
+    await client.gateway.capacity.locate(session_id)
+    await _admitted(client, message, made, Owner(client.installation, ""), beside=session_id)
+    greeting = Greeting(
+        method="session/fork",
+        request=message.frame,
+        client=client.connection_id,
+        installation=client.installation,
+        new_session_id=made,
+        role=role,
+    )
+    try:
+        _open(client, message, await client.gateway.reach(session_id), session_id, greeting)
+    except (errors.LumiLinkError, asyncio.CancelledError):
+        client.gateway.admissions.give_up(made)
+        raise
+
+
 async def _open_new(client: Caller, message: Envelope) -> None:
     params = params_of(message, NewSessionParams)
-    workspace_id = workspace_of(params, client.installation)
+    workspace_id, role = workspace_of(params, client.installation), role_of(message)
     session_id = new_session_id()
-    capacity = client.gateway.capacity
-    place = await capacity.reserve(f"{client.installation}/{workspace_id}", session_id)
+    admissions = client.gateway.admissions
+    place = await _admitted(client, message, session_id, Owner(client.installation, workspace_id))
     greeting = Greeting(
         method="session/new",
         request=message.frame,
@@ -82,13 +112,43 @@ async def _open_new(client: Caller, message: Envelope) -> None:
         initialize=client.initialize,
         workspace_id=workspace_id,
         cwd=params.cwd,
+        role=role,
     )
     try:
         reached = await client.gateway.links.reach(session_id, place)
         _open(client, message, reached, session_id, greeting)
-    except errors.LumiLinkError:
-        await capacity.release(session_id)
+    except (errors.LumiLinkError, asyncio.CancelledError):
+        admissions.give_up(session_id)
         raise
+
+
+async def _admitted(
+    client: Caller, message: Envelope, session_id: str, owner: Owner, beside: str = ""
+) -> Place:
+    """A place for a new session; the client is told where in the queue it waits for it."""
+
+    def tell(waits: Queued) -> None:
+        client.heard(message.raw_id)
+        client.reply(_told(message, waits))
+
+    applicant = Applicant(session_id, owner, client.user, tell, beside)
+    client.applicants[message.raw_id] = applicant
+    try:
+        place = await client.gateway.admissions.place(applicant)
+    finally:
+        del client.applicants[message.raw_id]
+    client.heard(message.raw_id)
+    return place
+
+
+def _told(message: Envelope, waits: Queued) -> bytes:
+    params = {
+        "requestId": message.echo_id,
+        "position": waits.position,
+        "of": waits.of,
+        "deadlineInMs": round(waits.left_s * 1000),
+    }
+    return compose.notification("_lumilink/admission", params)
 
 
 def _open(client: Caller, message: Envelope, reached: Reached, session_id: str, greeting: Greeting) -> None:

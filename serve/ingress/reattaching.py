@@ -238,9 +238,6 @@ class _Return:
             if trip.view.over:
                 return
             arrival = await self._attach(trip, channel, place.life)
-            if isinstance(arrival, errors.SlowConsumerError) and trip.view.rewinding is not None:
-                trip.view.rewinding.start_over()
-                arrival = await self._attach(trip, channel, place.life, again=False)
             if arrival is None:
                 return
             if isinstance(arrival, errors.LumiLinkError):
@@ -252,8 +249,7 @@ class _Return:
                 place = holder
         raise errors.SessionMovedError(f"the session moved {MAX_HOPS} times while it was followed", 1.0)
 
-    async def _attach(self, trip: _Trip, channel: Channel, life: str, *, again: bool = True) -> Arrival:
-        """Without ``again`` it is shown what is kept, even where that is not all that it misses."""
+    async def _attach(self, trip: _Trip, channel: Channel, life: str) -> Arrival:
         view = trip.view
         # No client can have guessed this id.
         attach_id = f"lumilink/{secrets.token_urlsafe(16)}"
@@ -264,7 +260,8 @@ class _Return:
             client=view.owner.connection_id,
             installation=view.owner.installation,
             after_seq=view.cursor,
-            reattach=again,
+            reattach=True,
+            role=view.role,
             pending=view.pending,
             dead=trip.dead,
         )

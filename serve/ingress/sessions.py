@@ -65,7 +65,12 @@ def _shown(row: dict[str, object]) -> dict[str, object]:
     }
     if row["title"] is not None:
         shown["title"] = row["title"]
-    about = {"workspaceId": row["workspace_id"], "attachments": row["attachments"], "turn": row["turn"]}
+    about = {
+        "workspaceId": row["workspace_id"],
+        "attachments": row["attachments"],
+        "roles": row["roles"],
+        "turn": row["turn"],
+    }
     if row["connection"] is not None:
         about["connection"] = row["connection"]
     return {**shown, "_meta": {"lumilink": about}}

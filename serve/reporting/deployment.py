@@ -16,7 +16,7 @@ from actors import errors
 from actors.capacity.ledger import WorkerView
 from actors.capacity.shell import CapacityClient, IngressReport
 from serve.problem import problem
-from serve.reporting import questions, workers
+from serve.reporting import capacity_alerts, live_events, pool, questions, workers
 from serve.reporting.origin import OriginRules, rules
 
 
@@ -43,13 +43,9 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(_: Request) -> Response:
-    """Whether a new session would be admitted now; 503 with the reason if not."""
+    """Whether a new session would be admitted now; 503 with the reason if it would be refused or wait."""
     try:
-        alive = [worker for worker in (await _read_topology()).workers if worker.state == "alive"]
-        if not alive:
-            raise errors.WorkerUnavailableError("no worker is alive", 2.0)
-        if all(worker.sessions + worker.reserved >= worker.capacity for worker in alive):
-            raise errors.CapacityError("all places of all workers are taken", 5.0)
+        await CapacityClient().check()
     except errors.LumiLinkError as error:
         return problem(error)
     return _json({"status": "ready"})
@@ -85,6 +81,9 @@ app = Starlette(
         Route("/api/v1/topology", topology),
         *questions.ROUTES,
         *workers.ROUTES,
+        *pool.ROUTES,
+        *capacity_alerts.ROUTES,
+        *live_events.ROUTES,
     ]
 )
 

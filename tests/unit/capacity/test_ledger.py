@@ -1,6 +1,7 @@
 """The books of capacity: never above a worker's room, never a place lost."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -9,22 +10,28 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precon
 
 from actors import errors
 from actors.capacity import ledger as ledger_module
+from actors.capacity import roll as roll_module
 from actors.capacity.ledger import RESERVATION_TTL_S, WORKER_SILENCE_S, Ledger, Place, WorkerReport
+from actors.capacity.roll import NOBODY, Owner
 
 CAPACITY = 3
+WS, MINE, OTHER, OFTEN = (Owner("i", name) for name in ("ws", "mine", "other", "often"))
 
 
 def report(
     worker: str = "w1",
     sessions: tuple[str, ...] = (),
     *,
+    owner: Owner = NOBODY,
     ended: tuple[str, ...] = (),
     pid: int = 1,
     capacity: int = CAPACITY,
+    draining: bool = False,
 ) -> WorkerReport:
     port = 7000 + int(worker[1:])
     life = life_of(worker, pid)
-    return WorkerReport(worker, life, "127.0.0.1", port, pid, "n", capacity, 0, [*sessions], [*ended])
+    held = dict.fromkeys(sessions, owner)
+    return WorkerReport(worker, life, "127.0.0.1", port, pid, "n", capacity, 0, held, [*ended], draining)
 
 
 def life_of(worker: str, pid: int = 1) -> str:
@@ -47,7 +54,7 @@ def room(ledger: Ledger, now: float) -> int:
     taken = []
     for number in range(1000):
         try:
-            ledger.reserve("probe", f"probe-{number}", now)
+            ledger.reserve(Owner("probe", f"ws-{number}"), f"probe-{number}", now)
         except errors.CapacityError:
             break
         taken.append(f"probe-{number}")
@@ -62,16 +69,16 @@ def test_without_a_worker_there_is_no_place():
 
 
 def test_a_place_is_where_the_worker_listens(ledger: Ledger):
-    assert ledger.reserve("ws", "s1", 0.0) == place("w1")
+    assert ledger.reserve(WS, "s1", 0.0) == place("w1")
     assert ledger.find("s1") == place("w1")
     assert ledger.places() == [place("w1")]
 
 
 def test_over_capacity_it_refuses_and_says_when_to_come_back(ledger: Ledger):
     for number in range(CAPACITY):
-        ledger.reserve("ws", f"s{number}", 0.0)
+        ledger.reserve(WS, f"s{number}", 0.0)
     with pytest.raises(errors.CapacityError) as refused:
-        ledger.reserve("ws", "one more", 0.0)
+        ledger.reserve(OTHER, "one more", 0.0)
 
     assert refused.value.retry_after_s is not None
     assert f"{CAPACITY} places of 1 workers" in refused.value.detail
@@ -79,13 +86,13 @@ def test_over_capacity_it_refuses_and_says_when_to_come_back(ledger: Ledger):
 
 
 def test_a_call_that_is_repeated_takes_one_place(ledger: Ledger):
-    assert ledger.reserve("ws", "s1", 0.0) == ledger.reserve("ws", "s1", 1.0)
+    assert ledger.reserve(WS, "s1", 0.0) == ledger.reserve(WS, "s1", 1.0)
 
     assert room(ledger, 1.0) == CAPACITY - 1
 
 
 def test_a_place_given_back_is_free_and_giving_it_back_twice_is_no_harm(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     ledger.release("s1")
     ledger.release("s1")
     ledger.release("never heard of")
@@ -95,7 +102,7 @@ def test_a_place_given_back_is_free_and_giving_it_back_twice_is_no_harm(ledger: 
 
 
 def test_a_session_that_is_there_cannot_be_released(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     ledger.report(report(sessions=("s1",)), 1.0)
     ledger.release("s1")
 
@@ -104,7 +111,7 @@ def test_a_session_that_is_there_cannot_be_released(ledger: Ledger):
 
 
 def test_a_reservation_that_no_worker_confirms_lapses(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     ledger.report(report(), RESERVATION_TTL_S - 1.0)
     assert ledger.find("s1") == place("w1")
     ledger.report(report(), RESERVATION_TTL_S)
@@ -115,14 +122,14 @@ def test_a_reservation_that_no_worker_confirms_lapses(ledger: Ledger):
 
 def test_a_lapsed_reservation_makes_room_without_a_report(ledger: Ledger):
     for number in range(CAPACITY):
-        ledger.reserve("ws", f"s{number}", 0.0)
+        ledger.reserve(WS, f"s{number}", 0.0)
     ledger.report(report(), RESERVATION_TTL_S - 0.5)
 
     assert room(ledger, RESERVATION_TTL_S + 0.5) == CAPACITY
 
 
 def test_a_session_that_ended_before_it_was_ever_reported_gives_its_place_back(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     ledger.report(report(ended=("s1",)), 1.0)
 
     assert room(ledger, 1.0) == CAPACITY
@@ -138,7 +145,7 @@ def test_what_a_worker_no_longer_reports_is_gone(ledger: Ledger):
 
 
 def test_a_report_that_crosses_a_reservation_does_not_undo_it(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     ledger.report(report(), 0.1)
 
     assert ledger.find("s1") == place("w1")
@@ -146,7 +153,7 @@ def test_a_report_that_crosses_a_reservation_does_not_undo_it(ledger: Ledger):
 
 def test_a_worker_that_came_back_has_nothing_of_its_former_life(ledger: Ledger):
     ledger.report(report(sessions=("s1",)), 1.0)
-    ledger.reserve("ws", "s2", 1.0)
+    ledger.reserve(WS, "s2", 1.0)
     ledger.report(report(pid=2), 2.0)
 
     assert [ledger.find(session_id) for session_id in ("s1", "s2")] == [None, None]
@@ -157,39 +164,88 @@ def test_a_silent_worker_gets_nothing_new_and_keeps_what_it_has(ledger: Ledger):
     ledger.report(report(sessions=("s1",)), 0.0)
     late = WORKER_SILENCE_S + 1.0
     with pytest.raises(errors.WorkerUnavailableError):
-        ledger.reserve("ws", "s2", late)
+        ledger.reserve(WS, "s2", late)
 
     assert ledger.find("s1") == place("w1")
     assert [view.state for view in ledger.views(late)] == ["silent"]
 
 
 def test_a_reservation_at_a_worker_that_fell_silent_is_moved(ledger: Ledger):
-    ledger.reserve("ws", "s1", 0.0)
+    ledger.reserve(WS, "s1", 0.0)
     late = WORKER_SILENCE_S + 1.0
     ledger.report(report("w2"), late)
-    assert ledger.reserve("ws", "s1", late) == place("w2")
+    assert ledger.reserve(WS, "s1", late) == place("w2")
     ledger.report(report("w1"), late)
 
     assert ledger.find("s1") == place("w2")
     assert [view.reserved for view in ledger.views(late)] == [0, 1]
 
 
-def test_the_sessions_of_a_workspace_are_together_while_there_is_room(ledger: Ledger):
-    ledger.report(report("w2", capacity=100), 0.0)
-    first = ledger.reserve("mine", "s1", 0.0)
-    assert first == place("w2"), "where there is most room"
-    ledger.report(report("w3", capacity=1000), 0.0)
+def test_the_sessions_of_a_workspace_are_together(ledger: Ledger):
+    ledger.reserve(MINE, "s1", 0.0)
+    for number in range(2, 10):
+        ledger.report(report(f"w{number}", capacity=1000), 0.0)
 
-    assert ledger.reserve("mine", "s2", 0.0) == first
-    assert ledger.reserve("other", "s3", 0.0) == place("w3")
+    assert ledger.reserve(MINE, "s2", 0.0) == place("w1")
+    assert ledger.reserve(OTHER, "s3", 0.0) != place("w1"), "it is fuller than the others are"
 
 
-def test_a_workspace_whose_worker_is_full_goes_on_elsewhere(ledger: Ledger):
+def test_a_workspace_whose_worker_is_full_has_no_room_elsewhere_as_only_one_holds_it(ledger: Ledger):
     for number in range(CAPACITY):
-        ledger.reserve("mine", f"s{number}", 0.0)
+        ledger.reserve(MINE, f"s{number}", 0.0)
+    ledger.report(report("w2"), 0.0)
+    with pytest.raises(errors.CapacityError, match="holds the workspace is full"):
+        ledger.reserve(MINE, "s9", 0.0)
+
+    assert ledger.reserve(OTHER, "s9", 0.0) == place("w2")
+
+
+def test_a_workspace_without_sessions_goes_elsewhere_if_its_worker_is_full(ledger: Ledger):
+    ledger.reserve(MINE, "s1", 0.0)
+    ledger.release("s1")
+    for number in range(CAPACITY):
+        ledger.reserve(OTHER, f"o{number}", 0.0)
     ledger.report(report("w2"), 0.0)
 
-    assert ledger.reserve("mine", "s9", 0.0) == place("w2")
+    assert ledger.reserve(MINE, "s2", 0.0) == place("w2")
+
+
+def test_a_workspace_goes_elsewhere_while_its_worker_drains(ledger: Ledger):
+    ledger.report(report("w1", ("s1",), owner=MINE, draining=True), 0.0)
+    ledger.report(report("w2"), 0.0)
+
+    assert ledger.reserve(MINE, "s2", 0.0) == place("w2")
+
+
+def test_fresh_books_learn_from_reports_where_a_workspace_is():
+    ledger = Ledger()
+    for number in range(1, 9):
+        owner = MINE if number == 5 else OTHER
+        ledger.report(report(f"w{number}", (f"s{number}",), owner=owner), 0.0)
+
+    assert ledger.reserve(MINE, "new", 0.0) == place("w5")
+
+
+def test_sessions_are_counted_by_owner_whether_they_are_used_or_reserved(ledger: Ledger):
+    ledger.report(report("w1", ("s1", "s2"), owner=MINE), 0.0)
+    ledger.reserve(OTHER, "s3", 0.0)
+    assert (ledger.roll.of_installation("i"), ledger.roll.of_workspace(MINE)) == (3, 2)
+    ledger.report(report("w1", ("s2",), owner=MINE, ended=("s3",)), 1.0)
+    assert (ledger.roll.of_installation("i"), ledger.roll.of_workspace(OTHER)) == (1, 0)
+    ledger.forget(life_of("w1"))
+
+    assert ledger.roll.installations() == {}
+
+
+def test_room_is_what_workers_have_that_are_heard_and_do_not_drain(ledger: Ledger):
+    ledger.reserve(WS, "s1", 0.0)
+    assert ledger.room(0.0) == CAPACITY - 1
+    ledger.report(report("w2", capacity=10, draining=True), 0.0)
+    assert ledger.room(0.0) == CAPACITY - 1
+    ledger.report(report("w3", capacity=10), WORKER_SILENCE_S + 1.0)
+    assert ledger.room(WORKER_SILENCE_S + 1.0) == 10
+    with pytest.raises(errors.WorkerUnavailableError):
+        ledger.room(100.0)
 
 
 def test_a_session_that_moved_is_where_it_was_reported_last(ledger: Ledger):
@@ -214,11 +270,11 @@ def test_what_is_known_of_workspaces_is_bounded(ledger: Ledger, monkeypatch: pyt
     monkeypatch.setattr(ledger_module, "MAX_WORKSPACES", 10)
     ledger.report(report("w1", capacity=1000), 0.0)
     for number in range(100):
-        ledger.reserve("often", f"o{number}", 0.0)
-        ledger.reserve(f"ws-{number}", f"s{number}", 0.0)
+        ledger.reserve(OFTEN, f"o{number}", 0.0)
+        ledger.reserve(Owner("i", f"ws-{number}"), f"s{number}", 0.0)
 
     assert len(ledger._workspaces) == 10
-    assert "often" in ledger._workspaces, "the one asked for longest ago goes first"
+    assert OFTEN in ledger._workspaces, "the one asked for longest ago goes first"
 
 
 def test_a_worker_that_shrinks_below_what_it_holds_takes_nothing_new(ledger: Ledger):
@@ -344,6 +400,36 @@ def test_a_new_place_at_a_worker_that_fell_silent_is_moved_on(ledger: Ledger):
     assert [view.reserved for view in ledger.views(late)] == [0, 1]
 
 
+def test_the_sessions_of_a_dead_worker_come_back_together_with_their_workspaces(ledger: Ledger):
+    mine, other = [f"m{number}" for number in range(4)], [f"o{number}" for number in range(4)]
+    held = {**dict.fromkeys(mine, MINE), **dict.fromkeys(other, OTHER)}
+    ledger.report(replace(report("w1", capacity=10), sessions=held), 0.0)
+    for number in range(2, 8):
+        ledger.report(report(f"w{number}", capacity=10), 0.0)
+    ledger.forget(life_of("w1"))
+    found = ledger.relocate([*mine[:2], *other], life_of("w1"), 1.0)
+
+    assert len({found[one] for one in mine[:2]}) == len({found[one] for one in other}) == 1
+    assert {ledger.locate(one, 1.0) for one in mine} == {found["m0"]}
+    assert ledger.reserve(MINE, "new", 1.0) == found["m0"]
+
+
+def test_whose_sessions_were_is_remembered_of_a_bounded_number(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(roll_module, "MAX_PAST", 2)
+    for name in ("s1", "s2", "s3"):
+        ledger.reserve(MINE, name, 0.0)
+        ledger.release(name)
+
+    assert [ledger.roll.owner_of(name) for name in ("s1", "s2", "s3")] == [NOBODY, MINE, MINE]
+
+
+def owner_of(session_id: str) -> Owner:
+    """Each session of the model below is of one of three workspaces."""
+    return Owner("i", f"ws{int(session_id[1:]) % 3}")
+
+
 class Cluster(RuleBasedStateMachine):
     """Workers that hold, crash, fall silent and come back, against what they really hold.
 
@@ -366,9 +452,8 @@ class Cluster(RuleBasedStateMachine):
 
     def _say(self, worker: str) -> None:
         held, ended = self.holds[worker], self.ended[worker]
-        self.ledger.report(
-            report(worker, tuple(sorted(held)), ended=tuple(ended), pid=self.pids[worker]), self.now
-        )
+        said = report(worker, (), ended=tuple(ended), pid=self.pids[worker])
+        self.ledger.report(replace(said, sessions={one: owner_of(one) for one in sorted(held)}), self.now)
         self.said[worker] = set(held)
         for session_id in (*held, *ended):
             self.granted.pop(session_id, None)
@@ -382,12 +467,12 @@ class Cluster(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(target=sessions, workspace=st.sampled_from(["a", "b", "c"]))
-    def reserves(self, workspace: str) -> str:
+    @rule(target=sessions)
+    def reserves(self) -> str:
         self.count += 1
         session_id = f"s{self.count}"
         try:
-            found = self.ledger.reserve(workspace, session_id, self.now)
+            found = self.ledger.reserve(owner_of(session_id), session_id, self.now)
         except (errors.CapacityError, errors.WorkerUnavailableError):
             return session_id
         self._was_promised(session_id, None, found)
@@ -406,7 +491,7 @@ class Cluster(RuleBasedStateMachine):
         if session_id in self.granted and self.granted[session_id][1] > self.now:
             worker, until = self.granted[session_id]
             try:
-                found = self.ledger.reserve("a", session_id, self.now)
+                found = self.ledger.reserve(owner_of(session_id), session_id, self.now)
             except (errors.CapacityError, errors.WorkerUnavailableError):
                 del self.granted[session_id]
                 self.ledger.release(session_id)
@@ -499,7 +584,7 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def every_place_is_accounted_for(self) -> None:
-        mapped = set(self.ledger._by_session)
+        mapped = set(self.ledger.roll._entries)
         known = {one for worker in self.ledger._workers.values() for one in (*worker.used, *worker.reserved)}
         assert mapped == known
 
@@ -522,7 +607,7 @@ class Cluster(RuleBasedStateMachine):
             self.holds[worker].clear()
             self._say(worker)
         assert room(self.ledger, self.now) == 2 * CAPACITY
-        assert self.ledger._by_session == {}
+        assert self.ledger.roll._entries == {}
 
 
 TestCluster = Cluster.TestCase

@@ -11,6 +11,7 @@ from actors import errors, host
 from actors.agents import profile as profiles
 from actors.agents.probe import AgentProfile
 from actors.agents.target import AgentTarget
+from actors.capacity.roll import Owner
 from actors.connection.messages import ConnectionSettings
 from actors.link.endpoint import LinkAddress
 from actors.storage import StorageSettings
@@ -28,8 +29,8 @@ async def test_a_report_names_what_is_held_and_what_ended_since_the_last(
     third = worker.host.report()
 
     assert (first.worker_id, first.port, first.capacity) == ("w1", 7001, CAPACITY)
-    assert (first.sessions, first.ended) == (["ses_1"], [])
-    assert (second.sessions, second.ended) == (["ses_1"], ["ses_2"])
+    assert (first.sessions, first.ended) == ({"ses_1": Owner("a", "ws")}, [])
+    assert (second.sessions, second.ended) == ({"ses_1": Owner("a", "ws")}, ["ses_2"])
     assert third.ended == []
 
 
@@ -80,6 +81,7 @@ async def test_a_row_says_what_lists_show(worker: Worker, agents: list[EchoAgent
         "cwd": "/w",
         "title": None,
         "attachments": 1,
+        "roles": {"driver": 1},
         "turn": "idle",
         "loaded": True,
     }

@@ -7,6 +7,7 @@ import pytest
 from worker_world import CAPACITY, EchoAgent, SharedJournal, Worker, settle
 
 from actors import errors
+from actors.capacity.roll import Owner
 from actors.link.endpoint import LinkAddress
 from actors.placement.leases import LEASE_S, RENEW_EVERY_S
 
@@ -268,4 +269,4 @@ async def test_a_session_that_another_worker_has_does_not_count_as_ended_there(s
 
     assert first.host.report().ended == []
     assert first.host.report().life == first.life
-    assert first.host.report().sessions == ["ses_1"]
+    assert first.host.report().sessions == {"ses_1": Owner("a", "ws")}

@@ -1,12 +1,14 @@
 """Streams of links become views of sessions, and end without leaving anything behind."""
 
 import asyncio
+from typing import cast
 
 import pytest
 from worker_world import CAPACITY, EchoAgent, Worker, settle
 
 from actors import errors, host
 from actors.connection.attachment import WINDOW_FRAMES
+from actors.kernel.ref import ActorRef
 
 
 def streams_of(worker: Worker) -> int:
@@ -42,6 +44,23 @@ async def test_data_and_credit_of_a_stream_that_is_not_there_change_nothing(
     await worker.one.close(9)
 
     assert worker.one.sent == []
+
+
+async def test_what_comes_while_a_session_is_let_go_sends_its_client_where_it_goes_on(
+    worker: Worker, agents: list[EchoAgent]
+):
+    class Stopping:
+        def tell(self, message: object) -> None:
+            raise errors.ActorStoppedError("has stopped")
+
+    await worker.one.open(1, "ses_1")
+    hosted = worker.host._hosted.get("ses_1")
+    assert hosted is not None
+    hosted.holder, held = cast("ActorRef", Stopping()), hosted.holder
+    await worker.one.say(1, "session/prompt", "ses_1", prompt=[])
+    hosted.holder = held
+
+    assert worker.one.on(1) == ["answer", "close session-moved"]
 
 
 async def test_a_session_that_is_not_there_ends_the_stream(worker: Worker, agents: list[EchoAgent]):

@@ -9,6 +9,7 @@ import pytest
 
 from actors import errors
 from actors.capacity.ledger import Place
+from actors.capacity.requests import Answer, Request
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress
 from serve.ingress import links as links_module
@@ -140,8 +141,9 @@ class Book:
         self.asked: list[tuple[str, object]] = []
         self.full = False
 
-    async def reserve(self, workspace: str, session_id: str) -> Place:
-        return self._home(session_id)
+    async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
+        self.asked += [("release", session_id) for session_id in given_up]
+        return [self._home(request.session_id) for request in requests]
 
     async def release(self, session_id: str) -> None:
         self.asked.append(("release", session_id))

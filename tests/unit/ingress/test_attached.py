@@ -12,11 +12,7 @@ from serve.ingress.attached import Attached, read_attached
             b'{"jsonrpc":"2.0","id":1,"result":{"sessionId":"s","seq":7,"firstSeq":1,"reset":false}}',
             Attached(7),
         ),
-        (b'{"jsonrpc":"2.0","id":1,"result":{"seq":7,"reset":true}}', Attached(7, reset=True)),
-        (
-            b'{"result":{"modes":null,"_meta":{"other":1,"lumilink":{"seq":9,"reset":true}}}}',
-            Attached(9, True),
-        ),
+        (b'{"result":{"modes":null,"_meta":{"other":1,"lumilink":{"seq":9,"reset":true}}}}', Attached(9)),
         (b'{"id":1,"error":{"code":-1,"message":"no","data":{}}}', Attached(error="no")),
         (b'{"result":{"_meta":null}}', Attached()),
         (b'{"result":null}', Attached()),

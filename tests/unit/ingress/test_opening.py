@@ -168,3 +168,38 @@ async def test_a_place_that_changed_hands_gets_a_link_of_its_own(world: World):
     await world.opened(2)
 
     assert [channel.port for channel in world.channels] == [place("w1").port, place("w1", life=2).port]
+
+
+OBSERVING = {"_meta": {"lumilink": {"role": "observer"}}}
+
+
+@pytest.mark.parametrize(
+    "method", ["session/load", "session/resume", "session/fork", "_lumilink/session/attach"]
+)
+@pytest.mark.parametrize(("said", "role"), [({}, "driver"), (OBSERVING, "observer")])
+async def test_a_request_that_opens_a_view_says_the_clients_role(
+    world: World, method: str, said: dict[str, object], role: str
+):
+    client, _ = world.client()
+    where = {} if method == "_lumilink/session/attach" else {"cwd": "/", "mcpServers": []}
+    client.take(request(1, method, **where, **said))
+
+    assert (await world.opened()).greeting["role"] == role
+
+
+async def test_a_view_that_is_brought_back_is_what_it_was(world: World):
+    client, _ = world.client()
+    client.take(request(1, "session/resume", cwd="/", **OBSERVING))
+    (await world.opened()).loads()
+    world.worker_dies(place("w2"))
+
+    assert (await world.opened(2)).greeting["role"] == "observer"
+
+
+async def test_a_role_that_is_none_is_refused(world: World):
+    client, outlet = world.client()
+    client.take(request(1, "session/resume", cwd="/", _meta={"lumilink": {"role": "owner"}}))
+    await settle()
+
+    assert errors_of(outlet) == {1: "invalid-params"}
+    assert world.all_opened() == []

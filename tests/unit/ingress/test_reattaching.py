@@ -164,17 +164,19 @@ async def test_no_room_is_no_end(world: World):
     assert outlet.connection == []
 
 
-async def test_a_client_whose_missed_events_are_gone_is_told_to_load(world: World):
+async def test_a_client_whose_missed_events_are_gone_is_told_so_and_shown_the_rest(world: World):
     client, outlet, _ = await world.attached()
     client.take(request(1, "session/prompt", prompt=[]))
     world.worker_dies(place("w2"))
     again = await world.opened(2)
+    again.says(b"reset")
+    again.says(b"event 9", 9)
     again.attaches(9, reset=True)
+    again.answers(1, {"stopReason": "end_turn"})
 
-    assert errors_of(outlet) == {1: "link-broken"}
-    assert "load" in json.dumps(outlet.connection)
-    assert again.channel.closed == [again.stream]
-    assert client.views == {}
+    assert outlet.session[:2] == [b"reset", b"event 9"]
+    assert outlet.connection == []
+    assert client.views[SESSION].cursor == 9
 
 
 @pytest.mark.parametrize("error", [errors.JournalUnavailableError("busy"), errors.SessionMovedError("again")])
@@ -189,11 +191,11 @@ async def test_a_refusal_that_may_pass_is_tried_again(world: World, error: error
     assert outlet.connection == []
 
 
-async def test_a_client_that_missed_what_is_no_longer_kept_is_told_at_once(world: World):
+async def test_a_view_that_is_cut_off_for_its_slowness_is_not_opened_once_more(world: World):
     _, outlet, _ = await world.attached(seq=4)
     world.worker_dies(place("w2"))
     again = await world.opened(2)
-    again.closes(errors.SlowConsumerError("the client fell behind what is kept of the session"))
+    again.closes(errors.SlowConsumerError("256 answers wait to be read"))
     await asyncio.sleep(1.0)
 
     assert [notice["code"] for notice in notices_of(outlet)] == ["slow-consumer"]

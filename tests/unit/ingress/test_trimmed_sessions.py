@@ -204,7 +204,7 @@ async def test_an_http_client_whose_id_is_too_old_is_told_on_its_stream(trimmed:
     told, *shown = await hears(get, 1 + KEPT)
 
     assert told["method"] == "_lumilink/session/attached"
-    assert told["params"] == {"sessionId": SESSION, "reset": True}
+    assert told["params"] == {"sessionId": SESSION, "reset": True, "firstSeq": trimmed.first_seq}
     assert seqs_of(shown) == list(range(trimmed.first_seq, trimmed.first_seq + KEPT))
     await client.delete()
 
