@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration endurance bench chaos lock clean
+.PHONY: install run test lint unit integration endurance bench idle-bench drain-bench chaos herd lock clean
 
 install: $(STAMP)
 
@@ -38,8 +38,20 @@ endurance: install
 bench: install
 	$(BIN)/python -m loadtests.spine
 
+# What sessions cost that nobody uses.
+idle-bench: install
+	$(BIN)/python -m loadtests.idle
+
+# Drains one of two workers while 1,000 sessions work.
+drain-bench: install
+	$(BIN)/python -m loadtests.drain
+
 chaos: install
 	$(BIN)/python -m loadtests.chaos --page
+
+# 5,000 new sessions in a second at a gateway that has room for 600.
+herd: install
+	$(BIN)/python -m loadtests.herd
 
 # Needs uv (pip install uv). The lock names versions and hashes, no place to get them from.
 lock:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.util.metrics import Gauge
 
 from actors import errors
 from actors.capacity.ledger import WorkerReport
-from actors.capacity.shell import NAMESPACE, CapacityClient
+from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, CapacityClient
 from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
 
@@ -24,13 +26,32 @@ CALL_DEADLINE_S = 5.0
 START_AGAIN_S = 1.0
 
 
+class _Gauges:
+    """What Ray's dashboard and its metrics show of a worker; set once a heartbeat, never by a message."""
+
+    def __init__(self, worker_id: str) -> None:
+        self._sessions = Gauge("lumilink_worker_sessions", "Sessions that the worker holds.", ("worker",))
+        self._capacity = Gauge("lumilink_worker_capacity", "Sessions that it takes.", ("worker",))
+        self._tags = {"worker": worker_id}
+
+    def show(self, report: WorkerReport) -> None:
+        """Show what the capacity actor is told."""
+        self._sessions.set(len(report.sessions), self._tags)
+        self._capacity.set(0 if report.draining else report.capacity, self._tags)
+
+
 class WorkerShell:
     """One worker. When Ray restarts it, it listens anew and reports itself under the same id."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._capacity = CapacityClient()
+        if not settings.host:
+            here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call] # Ray's own
+            settings = replace(settings, host=here)
         self._host = Host(settings, self._fatal)
+        self._gauges = _Gauges(settings.worker_id)
         self._drain_until: float | None = None
+        self._is_retiring = self._is_empty = False
         # Ray makes an async actor on its running loop, so the worker serves from the first moment.
         loop = asyncio.get_running_loop()
         self._refusal: asyncio.Future[None] = loop.create_future()
@@ -54,31 +75,53 @@ class WorkerShell:
         await asyncio.shield(self._starting)
         while True:
             try:
-                known = await self._capacity.report_worker(self._host.report())
+                report = self._host.report()
+                self._gauges.show(report)
+                known = await self._capacity.report_worker(report)
                 if not known:
                     self._fatal(errors.SessionMovedError("this worker counts as dead"))
                 await self._go_on_draining()
             except errors.LumiLinkError as error:
                 log.warning("heartbeat: %s", error)
+                await self._end_if_left_alone()
             await asyncio.sleep(REPORT_INTERVAL_S)
+
+    async def _end_if_left_alone(self) -> None:
+        """A capacity actor that is not even being restarted has ended with its ``lumilink up``."""
+        if await asyncio.to_thread(_has_gateway):
+            return
+        log.warning("the gateway is gone, and so goes this worker")
+        await self._host.stop()
+        ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
     async def _go_on_draining(self) -> None:
         """The capacity actor knows by now: give sessions away, and start anew once none is left."""
-        if self._drain_until is None:
+        if self._drain_until is None or self._is_empty:
             return
         loop = asyncio.get_running_loop()
         if not self._host.is_drained:
             self._host.hand_over(self._drain_until - loop.time())
             return
-        log.info("drained: this process ends, and Ray starts another")
         await self._host.stop()
-        os._exit(0)
+        self._is_empty = True
+        if not self._is_retiring:
+            log.info("drained: this process ends, and Ray starts another")
+            os._exit(0)
 
     async def drain(self, deadline_s: float) -> None:
         """Let other workers go on with the sessions, each between two turns or after ``deadline_s``."""
         if self._drain_until is None:
             self._drain_until = asyncio.get_running_loop().time() + deadline_s
             self._host.drain()
+
+    async def retire(self, deadline_s: float) -> bool:
+        """Drain, and then wait for the end that comes from outside; whether nothing is left here.
+
+        May be called again, also on a process that Ray started in the meantime.
+        """
+        self._is_retiring = True
+        await self.drain(deadline_s)
+        return self._is_empty
 
     async def ready(self) -> WorkerReport:
         """Wait until the worker serves; raises what keeps it from it, be it for now."""
@@ -109,11 +152,57 @@ class WorkerShell:
         os._exit(1)
 
 
-def start_worker(settings: WorkerSettings) -> ActorHandle[WorkerShell]:
-    """Make a worker as a Ray actor that is found by its name in the dashboard."""
-    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(WorkerShell)
-    named = actor_class.options(name=f"lumilink-{settings.worker_id}", namespace=NAMESPACE)
+@dataclass(frozen=True, slots=True)
+class WorkerNeeds:
+    """What a node must have free to take a worker: CPUs, and one of a custom resource if that has a name.
+
+    A worker that finds no such node waits for one, which is how Ray's autoscaler learns that it needs one.
+    """
+
+    cpus: float = 0.0
+    resource: str = ""
+
+
+def start_worker(settings: WorkerSettings, needs: WorkerNeeds) -> ActorHandle[WorkerShell]:
+    """Make a worker as a Ray actor that lives until it is killed; one that is there is left alone."""
+    actor_class = ray.remote(max_restarts=-1, max_task_retries=0)(WorkerShell)
+    named = actor_class.options(
+        name=actor_name(settings.worker_id),
+        namespace=NAMESPACE,
+        # It does not end with the process that started it, which may be restarted too.
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=needs.cpus,
+        resources={needs.resource: 1} if needs.resource else {},
+    )
     return cast("ActorHandle[WorkerShell]", named.remote(settings))
+
+
+async def end_worker(worker_id: str) -> None:
+    """Have Ray end a worker's process, by SIGKILL if it does not react, and start another.
+
+    Raises WorkerUnavailableError where Ray cannot.
+    """
+    try:
+        actor: Any = await asyncio.to_thread(ray.get_actor, actor_name(worker_id), NAMESPACE)
+        await asyncio.to_thread(ray.kill, actor, no_restart=False)
+    except (RayError, ValueError) as error:
+        raise errors.WorkerUnavailableError(f"{worker_id}: {type(error).__name__}") from None
+
+
+def _has_gateway() -> bool:
+    try:
+        ray.get_actor(CAPACITY_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    except RayError as error:
+        log.warning("Ray cannot tell whether there is a gateway: %s", type(error).__name__)
+    return True
+
+
+def actor_name(worker_id: str) -> str:
+    """The name by which Ray and its dashboard know a worker."""
+    return f"lumilink-{worker_id}"
 
 
 class WorkerClient:
@@ -138,9 +227,14 @@ class WorkerClient:
         """See ``WorkerShell.drain``."""
         await self._call("drain", deadline_s)
 
+    async def retire(self, deadline_s: float) -> bool:
+        """See ``WorkerShell.retire``."""
+        is_empty: bool = await self._call("retire", deadline_s)
+        return is_empty
+
     async def _call(self, method: str, *arguments: object) -> Any:
         try:
-            actor: Any = ray.get_actor(f"lumilink-{self._worker_id}", namespace=NAMESPACE)
+            actor: Any = ray.get_actor(actor_name(self._worker_id), namespace=NAMESPACE)
             async with asyncio.timeout(CALL_DEADLINE_S):
                 return await getattr(actor, method).remote(*arguments)
         except RayTaskError as error:

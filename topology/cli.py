@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import ParamSpec
 
 import click
-import httpx
-from rich.console import Console
-from rich.table import Table
 
 from actors import errors
 from topology import settings as topology_settings
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-STATUS_TIMEOUT_S = 5.0
 
 P = ParamSpec("P")
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_URL = click.option("--url", default=DEFAULT_URL, show_default=True, help="The gateway.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _exits(command: Callable[P, int]) -> Callable[P, None]:
@@ -53,9 +51,13 @@ def main() -> None:
 @click.option("--host", help="Address that clients connect to.  [127.0.0.1]")
 @click.option("--port", type=int, help="Port that clients connect to.  [8000]")
 @click.option(
-    "--agent", metavar="TARGET", help="ws://…/acp, http://…/acp or stdio:COMMAND ARGS.  [example agent]"
+    "--agent",
+    metavar="TARGET",
+    help="ws://…/acp, http://…/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT.  [example agent]",
 )
-@click.option("--workers", type=int, help="Worker processes.  [1]")
+@click.option("--address", help="Ray cluster to join, such as auto.  [a Ray of its own]")
+@click.option("--workers", type=int, help="Worker processes that are always there.  [1]")
+@click.option("--max-workers", type=int, help="Most that load may bring about.  [as many]")
 @click.option("--sessions-per-worker", type=int, help="Sessions that a worker takes.  [1000]")
 @click.option(
     "--data-dir", type=click.Path(file_okay=False, path_type=Path), help="What must last.  [.lumilink]"
@@ -70,31 +72,83 @@ def up(config: Path | None, **flags: object) -> int:
 
 
 @main.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="The gateway.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_URL
+@_JSON
 @_exits
 def status(url: str, as_json: bool) -> int:
     """Show a gateway's workers and ingress replicas."""
-    try:
-        answer = httpx.get(f"{url.rstrip('/')}/api/v1/topology", timeout=STATUS_TIMEOUT_S)
-        found = answer.raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise errors.GatewayUnreachableError(f"no gateway answers at {url}: {error}") from None
+    from topology import operate
+
+    found = operate.Gateway(url).topology()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return 0
-    table = Table("worker", "state", "sessions", "capacity", "memory", "pid", "node")
-    for worker in found["workers"]:
-        memory = f"{worker['rssBytes'] / 1e6:.0f} MB"
-        row = (worker["workerId"], worker["state"], worker["sessions"], worker["capacity"], memory)
-        table.add_row(*map(str, row), str(worker["pid"]), worker["node"])
-    Console().print(table)
-    Console().print(f"ingress replicas: {len(found['ingress'])}")
+    operate.show(operate.workers_table(found), f"ingress replicas: {len(found['ingress'])}")
     return 0
 
 
 @main.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="The gateway.")
+@_URL
+@_JSON
+@_exits
+def topology(url: str, as_json: bool) -> int:
+    """Show all of a gateway's processes, and how many workers there are to be."""
+    from topology import operate
+
+    gateway = operate.Gateway(url)
+    found = {**gateway.topology(), "pool": gateway.pool()}
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return 0
+    operate.show(
+        operate.workers_table(found), operate.replicas_table(found), operate.pool_line(found["pool"])
+    )
+    return 0
+
+
+@main.command()
+@click.argument("workers", type=click.IntRange(1, topology_settings.MAX_WORKERS))
+@_URL
+@_JSON
+@_exits
+def scale(workers: int, url: str, as_json: bool) -> int:
+    """Have WORKERS workers from now on; those that are too many give their sessions away first."""
+    from topology import operate
+
+    pool = operate.Gateway(url).scale(workers)
+    click.echo(json.dumps(pool, indent=2) if as_json else operate.pool_line(pool))
+    return 0
+
+
+@main.command()
+@click.argument("worker")
+@click.option(
+    "--deadline",
+    "deadline_s",
+    type=click.FloatRange(0.0, 86_400.0),
+    default=600.0,
+    show_default=True,
+    help="Seconds that turns may take to end; after them they are interrupted.",
+)
+@click.option("--wait", is_flag=True, help="Return when the worker has come back empty.")
+@_URL
+@_exits
+def drain(worker: str, deadline_s: float, wait: bool, url: str) -> int:
+    """Let the sessions of WORKER go on at other workers, and have it start anew."""
+    from topology import operate
+
+    gateway = operate.Gateway(url)
+    back = operate.Return(gateway, worker) if wait else None
+    gateway.drain(worker, deadline_s)
+    click.echo(f"{worker} is draining")
+    if back is not None:
+        back.wait(deadline_s + operate.DRAIN_MARGIN_S)
+        click.echo(f"{worker} is back")
+    return 0
+
+
+@main.command()
+@_URL
 @click.option("--session", "session_id", metavar="ID", help="Go on with this session.")
 @_exits
 def chat(url: str, session_id: str | None) -> int:
@@ -105,7 +159,7 @@ def chat(url: str, session_id: str | None) -> int:
 
 
 @main.command()
-@click.option("--url", default=DEFAULT_URL, show_default=True, help="The gateway.")
+@_URL
 @_exits
 def connect(url: str) -> int:
     """Be an agent on stdin and stdout, for editors that start agents themselves."""
@@ -126,7 +180,7 @@ def connect(url: str) -> int:
 @click.option("--agents", multiple=True, type=_FILE, help="What agents recorded; repeatable.")
 @click.option("--clients", multiple=True, type=_FILE, help="What clients recorded; repeatable.")
 @click.option("--live", is_flag=True, help="The gateway is up: not all has come to its end.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_JSON
 @_exits
 def verify(
     data_dir: Path,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from topology.settings import EXAMPLE_AGENT, Settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -38,6 +40,8 @@ def _row(name: str) -> str:
 def _spelled(default: object) -> str:
     if isinstance(default, tuple):
         return ", ".join(f"`{one}`" for one in default) or "none"
+    if default in ("", SecretStr("")):
+        return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 

@@ -12,8 +12,9 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from actors import errors
@@ -21,6 +22,19 @@ from actors.agents.target import AgentTarget
 from actors.journal.contract import Durability
 
 EXAMPLE_AGENT = f"stdio:{sys.executable} -m actors.agents.example"
+SECRETIVE = frozenset(
+    {
+        "agent",
+        "journal",
+        "gcs_redis",
+        "alert_webhook_url",
+        "alert_webhook_secret",
+        "smtp_user",
+        "smtp_password",
+    }
+)
+"""What may hold a secret, and so is never shown."""
+MAX_WORKERS = 64
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 
@@ -38,6 +52,20 @@ def _journal(text: str) -> str:
     raise ValueError("expected sqlite, memory, redis://… or rediss://…")
 
 
+def _redis(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal()):
+        raise ValueError("expected HOST:PORT")
+    return text
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError("expected http://… or https://…")
+    return text
+
+
 class Settings(BaseSettings):
     """The gateway's settings. Times in seconds, sizes in bytes."""
 
@@ -47,16 +75,49 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that clients connect to.")
     agent: Annotated[str, AfterValidator(_target)] = Field(
         EXAMPLE_AGENT,
-        description="The agent that sessions get: ws://…/acp, http://…/acp or stdio:COMMAND ARGS.",
+        description="The agent that sessions get: ws://…/acp, http://…/acp, stdio:COMMAND ARGS or "
+        "agentapi+http://HOST:PORT.",
         repr=False,
     )
     agent_environment: tuple[str, ...] = Field(
         ("*",), description="Patterns of the names of environment variables that local agents inherit."
     )
-    workers: int = Field(1, ge=1, le=64, description="Worker processes that hold sessions.")
+    workers: int = Field(
+        1, ge=1, le=MAX_WORKERS, description="Worker processes that hold sessions, and are always there."
+    )
+    max_workers: int = Field(
+        0,
+        ge=0,
+        le=MAX_WORKERS,
+        description="Most worker processes that load may bring about; 0: as many as are always there.",
+    )
+    scale_down_after_s: float = Field(
+        300.0, gt=0, description="Time that fewer workers must have been enough until one of them is let go."
+    )
+    worker_cpus: float = Field(
+        0.0, ge=0, description="CPUs that a node must have free to take a worker, as Ray counts them."
+    )
+    worker_resource: str = Field(
+        "", description="Custom resource of Ray of which a worker takes 1; none: it may be on any node."
+    )
     sessions_per_worker: int = Field(1000, ge=1, le=10_000, description="Sessions that a worker takes.")
     ingress_replicas: int = Field(
-        1, ge=1, le=32, description="Ingress replicas that hold client connections."
+        1, ge=1, le=32, description="Ingress replicas that hold client connections, and are always there."
+    )
+    max_ingress_replicas: int = Field(
+        0,
+        ge=0,
+        le=32,
+        description="Most ingress replicas that load may bring about; 0: as many as are always there.",
+    )
+    address: str = Field(
+        "", description="Ray cluster to join, such as auto or 10.0.0.1:6379; none: one is started here."
+    )
+    gcs_redis: Annotated[str, AfterValidator(_redis)] = Field(
+        "",
+        description="Redis HOST:PORT in which a Ray that is started here keeps its state, so that its "
+        "control process can be started anew; none: it is kept in memory.",
+        repr=False,
     )
     data_dir: Path = Field(
         Path(".lumilink"), description="Where the journal and its key are kept; logs are found under logs/."
@@ -89,6 +150,15 @@ class Settings(BaseSettings):
     agent_idle_s: float = Field(
         900.0, gt=0, description="Time without a turn until an agent that can load its session is let go."
     )
+    agent_memory_reserve: float = Field(
+        0.1,
+        ge=0.0,
+        lt=1.0,
+        description="Share of a node's memory that no local agent is started into; 0.1 is a tenth.",
+    )
+    agent_wait_s: float = Field(
+        60.0, gt=0, description="Time that a local agent may wait for memory until its session is refused it."
+    )
     stall_timeout_s: float = Field(
         1800.0, gt=0, description="Time that an agent may be silent in a turn until it counts as stuck."
     )
@@ -98,9 +168,58 @@ class Settings(BaseSettings):
     reconnect_first_delay_s: float = Field(1.0, gt=0, description="Pause before an agent is dialled again.")
     reconnect_max_delay_s: float = Field(30.0, gt=0, description="Longest pause between two such attempts.")
     reconnect_attempts: int = Field(5, ge=1, le=100, description="Attempts until the agent counts as lost.")
+    reconnect_idle_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="Time after which an agent's link is dead on which nothing was heard, not even an answer "
+        "to a keep-alive.",
+    )
     connection_idle_s: float = Field(
         300.0, gt=0, description="Time until an unused HTTP connection is closed."
     )
+    sessions_per_installation: int = Field(
+        0, ge=0, description="Most sessions of one installation at a time; 0: no limit."
+    )
+    sessions_per_workspace: int = Field(
+        0, ge=0, description="Most sessions of one workspace at a time; 0: no limit."
+    )
+    new_sessions_per_s_installation: float = Field(
+        0.0,
+        ge=0,
+        description="New sessions a second of one installation, with 2 s worth at once; 0: no limit.",
+    )
+    new_sessions_per_s_user: float = Field(
+        0.0, ge=0, description="New sessions a second of one user, with 2 s worth at once; 0: no limit."
+    )
+    admission_queue: int = Field(
+        100, ge=0, le=1_000, description="New sessions that may wait for a place while all are taken."
+    )
+    admission_wait_s: float = Field(
+        10.0,
+        ge=0,
+        le=300,
+        description="Longest time that a new session waits for a place until it is refused.",
+    )
+    retry_storm_per_min: int = Field(
+        2_000,
+        ge=0,
+        description="Refused and returning clients in a minute that count as a retry storm; 0: none do.",
+    )
+    alert_webhook_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "", description="Where capacity alerts are sent by POST, http://… or https://…", repr=False
+    )
+    alert_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Secret that these requests are signed with; none: they are not signed."
+    )
+    alert_email_to: tuple[str, ...] = Field((), description="Who gets capacity alerts by e-mail.")
+    alert_email_from: str = Field("lumilink@localhost", description="Sender of these e-mails.")
+    smtp_host: str = Field("localhost", description="Mail server that takes them.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_starttls: bool = Field(
+        True, description="Whether the mail server must encrypt the connection (STARTTLS) before it gets any."
+    )
+    smtp_user: str = Field("", description="User at the mail server; none: it asks for none.", repr=False)
+    smtp_password: SecretStr = Field(SecretStr(""), description="The user's password.")
     dashboard: bool = Field(True, description="Whether Ray's dashboard is started, on loopback.")
 
     @property
@@ -132,6 +251,19 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
         settings = Settings(**{**values, **flags})
     except ValidationError as error:
         raise errors.SettingsError("\n".join(_line(fault) for fault in error.errors())) from None
+    for most, always in (("max_workers", "workers"), ("max_ingress_replicas", "ingress_replicas")):
+        if 0 < getattr(settings, most) < getattr(settings, always):
+            raise errors.SettingsError(
+                f"{most}: {getattr(settings, most)} is less than {always}, {getattr(settings, always)}; "
+                "take 0 or as many at least"
+            )
+    if settings.address and not settings.journal.startswith("redis"):
+        raise errors.SettingsError(
+            f"journal: {settings.journal} is on one machine, and a cluster may have several; take redis://… "
+            "with address"
+        )
+    if settings.address and settings.gcs_redis:
+        raise errors.SettingsError("gcs_redis: it is for a Ray that is started here, and address joins one")
     if not settings.is_loopback:
         raise errors.SettingsError(
             f"host: {settings.host} can be reached from other machines, which needs authentication, and "
@@ -142,6 +274,6 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
 
 def _line(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"]) or "settings"
-    got = "" if name in ("agent", "journal") else f", got {fault['input']!r}"
+    got = "" if name in SECRETIVE else f", got {fault['input']!r}"
     said = fault["msg"].removeprefix("Value error, ")
     return f"{name}: {said[:1].lower()}{said[1:]}{got}"

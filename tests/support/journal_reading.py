@@ -43,6 +43,16 @@ async def entries_of(source: Path | str, session_id: str) -> list[Entry]:
         await journal.close()
 
 
+async def trim(folder: Path, session_id: str, keep: int) -> int:
+    """Drop all but the last entries of a session, beside a gateway that runs; returns the oldest seq left."""
+    journal = await SqliteJournal.open(journal_file(folder))
+    try:
+        [stream] = [name for name in await journal.streams() if name.endswith(f"/{session_id}")]
+        return await journal.trim(stream, keep_count=keep)
+    finally:
+        await journal.close()
+
+
 def notes_of(entries: Sequence[Entry], kind: EventKind) -> list[Json]:
     """The messages of all entries of one kind, decoded."""
     return [json.loads(from_entry(entry).message) for entry in entries if entry.kind == kind.value]

@@ -1,7 +1,8 @@
 """An ACP agent on stdin and stdout that does what its prompts say. Run as ``python -I -S scripted_agent.py``.
 
 The first line of the file ``behaviour`` in its working directory says how it starts; without that file it
-is the example agent. A prompt's text is a script, one step a line::
+is the example agent. A ``forgetful`` one cannot resume its sessions. A prompt's text is a script, one step
+a line::
 
     say N [BYTES]    N updates, each with its number, padded to BYTES
     drip N MS        N updates, each with its number, MS milliseconds apart
@@ -15,7 +16,7 @@ is the example agent. A prompt's text is a script, one step a line::
     wait             until the turn is cancelled
     hang             for ever, whatever the client says
 
-It notes each of its starts and each prompt that it gets in files of its working directory; see
+It notes each of its starts, each mode and each prompt that it gets in files of its working directory; see
 ``workspace.py``.
 
 It answers every method that it does not know with an error, but ``_test/never_answered`` not at all. It
@@ -36,6 +37,7 @@ from typing import Any
 POLL_S = 0.01
 STARTS = "agent-starts"
 PROMPTS = "agent-prompts"
+MODES = "agent-modes"
 OPTIONS = [
     {"optionId": "yes", "name": "Yes", "kind": "allow_once"},
     {"optionId": "no", "name": "No", "kind": "reject_once"},
@@ -108,6 +110,7 @@ class Agent:
         elif method == "session/cancel":
             self.cancelled[params["sessionId"]].set()
         elif method == "session/set_mode":
+            note(MODES, f"{os.getpid()} {params['modeId']}")
             self.send(id=message["id"], result={})
         elif "id" in message and method != "_test/never_answered":
             self.send(id=message["id"], error={"code": -32601, "message": f"no method {method}"})
@@ -214,7 +217,10 @@ STEPS: dict[str, Callable[..., None]] = {
 def initialized() -> dict[str, object]:
     return {
         "protocolVersion": 99 if BEHAVIOUR == "future-version" else 1,
-        "agentCapabilities": {"loadSession": False, "sessionCapabilities": {"resume": {}}},
+        "agentCapabilities": {
+            "loadSession": False,
+            "sessionCapabilities": {} if BEHAVIOUR == "forgetful" else {"resume": {}},
+        },
         "agentInfo": {"name": "scripted-agent", "version": "1.0.0"},
         "authMethods": [],
     }

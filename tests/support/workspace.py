@@ -29,6 +29,11 @@ class Workspace:
         """All prompts that scripted agents got here, in order."""
         return [json.loads(line) for line in self._lines("agent-prompts")]
 
+    def modes(self) -> list[tuple[int, str]]:
+        """All modes that scripted agents were set to here, in order, each with the agent's process id."""
+        noted = (line.split(" ", 1) for line in self._lines("agent-modes"))
+        return [(int(pid), mode) for pid, mode in noted]
+
     def _lines(self, name: str) -> list[str]:
         noted = self.path / name
         return noted.read_text().splitlines() if noted.exists() else []

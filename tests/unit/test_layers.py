@@ -28,16 +28,42 @@ ROOMS = {
     },
     "actors.journal": {"actors.errors", "actors.kernel", "actors.protocol"},
     "actors.placement": {"actors.errors", "actors.journal"},
-    "actors.workspace": {"actors.errors", "actors.kernel", "actors.connection", "actors.placement"},
+    "actors.records": {"actors.errors", "actors.protocol"},
+    "actors.workspace": {
+        "actors.errors",
+        "actors.kernel",
+        "actors.agents",
+        "actors.connection",
+        "actors.placement",
+    },
     "actors.storage": {"actors"},
     "actors.hosted": {"actors"},
-    "actors.capacity": {"actors.errors", "actors.kernel"},
+    "actors.events": {
+        "actors.errors",
+        "actors.protocol",
+        "actors.journal",
+        "actors.placement",
+        "actors.storage",
+    },
+    "actors.capacity": {
+        "actors.errors",
+        "actors.kernel",
+        "actors.protocol",
+        "actors.journal",
+        "actors.events",
+    },
     "actors.host": {"actors"},
     "actors.worker": {"actors"},
     "serve": {"actors"},
     "topology": {"actors", "serve"},
 }
-MAY_IMPORT_RAY = ("actors/worker.py", "actors/capacity/shell.py", "serve/", "topology/")
+MAY_IMPORT_RAY = (
+    "actors/worker.py",
+    "actors/capacity/shell.py",
+    "actors/events/shell.py",
+    "serve/",
+    "topology/",
+)
 
 
 def sources() -> list[Path]:

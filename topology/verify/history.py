@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from actors.events.contract import PREFIX as FEEDS
 from actors.journal.contract import Head, Journal
 from topology.verify.agent_record import AgentRecords
 from topology.verify.answer_rules import check_answers
@@ -83,7 +84,7 @@ async def verify(
     *,
     live: bool = False,
 ) -> Report:
-    """Verify every stream of ``journal``. Raises JournalUnavailableError."""
+    """Verify every session's stream of ``journal``. Raises JournalUnavailableError."""
     verification = Verification(agents, clients, live)
     async for head in _heads(journal):
         verification.take(await read_timeline(journal, head))
@@ -95,7 +96,8 @@ async def _heads(journal: Journal) -> AsyncIterator[Head]:
     while True:
         heads = await journal.heads(after=after, limit=_HEADS_AT_ONCE)
         for head in heads:
-            yield head
+            if not head.stream.startswith(FEEDS):
+                yield head
         if len(heads) < _HEADS_AT_ONCE:
             return
         after = heads[-1].stream

@@ -40,6 +40,11 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
         ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
         ({"workers": "many"}, "workers: input should be a valid integer"),
         ({"agent": "ftp://x"}, "agent: agent target 'ftp://x': unknown kind of target; accepted are"),
+        ({"max_workers": 2, "workers": 3}, "max_workers: 2 is less than workers, 3"),
+        ({"max_ingress_replicas": 1, "ingress_replicas": 2}, "max_ingress_replicas: 1 is less than"),
+        ({"address": "auto"}, "journal: sqlite is on one machine"),
+        ({"address": "auto", "journal": "redis://r", "gcs_redis": "r:1"}, "gcs_redis: it is for a Ray that"),
+        ({"gcs_redis": "redis"}, "gcs_redis: expected HOST:PORT"),
         ({"speed": 9}, "speed: extra inputs are not permitted, got 9"),
         ({"host": "192.0.2.1"}, "host: 192.0.2.1 can be reached from other machines"),
     ],
@@ -79,6 +84,27 @@ def test_an_agent_with_a_password_is_not_shown():
     with pytest.raises(SettingsError) as raised:
         load(None, {"agent": "nothing://user:canary@127.0.0.1/acp?token=canary"})
     assert "canary" not in raised.value.detail
+
+
+@pytest.mark.parametrize(
+    "name", ["alert_webhook_url", "alert_webhook_secret", "smtp_user", "smtp_password", "gcs_redis"]
+)
+def test_what_may_hold_a_secret_is_not_shown(name: str):
+    with pytest.raises(SettingsError) as raised:
+        load(None, {name: ["canary"]})
+
+    assert raised.value.detail.startswith(name)
+    assert "canary" not in raised.value.detail
+
+
+def test_the_secrets_of_channels_are_not_shown():
+    url = "https://user:canary@example.com/canary"
+    settings = load(
+        None, {"alert_webhook_url": url, "alert_webhook_secret": "canary", "smtp_password": "canary"}
+    )
+
+    assert settings.alert_webhook_secret.get_secret_value() == "canary"
+    assert "canary" not in repr(settings)
 
 
 def test_a_port_in_use_is_found_before_anything_starts():

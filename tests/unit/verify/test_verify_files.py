@@ -172,3 +172,14 @@ async def test_a_session_without_a_record_is_verified_without_its_agent() -> Non
     without = append(A_TURN, f"local/{SESSION}")
     await journal.append([msgspec.structs.replace(without, meta=None)])
     assert (await verify(journal)).total == 0
+
+
+async def test_the_feeds_of_live_events_are_no_sessions():
+    journal = MemoryJournal()
+    await journal.append([append(A_TURN, f"local/{SESSION}")])
+    feed = "!events/local"
+    await journal.append([StreamAppend(feed, feed, 1, 1, [NewEntry("worker:joined", b"{}", 0)], b"{}")])
+
+    report = await verify(journal)
+
+    assert (report.total, report.sessions) == (0, 1)
