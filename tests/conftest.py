@@ -15,6 +15,12 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
+def forgetful_workspace(tmp_path: Path) -> Workspace:
+    """A folder for an agent that begins anew whenever it is started."""
+    return Workspace(tmp_path / "forgetful", behaviour="forgetful")
+
+
+@pytest.fixture
 def example_workspace(tmp_path: Path) -> Workspace:
     """A folder for the example agent."""
     return Workspace(tmp_path / "example", behaviour="example")

@@ -4,6 +4,9 @@ It reads a pipe that only ``lumilink up`` can write to. The pipe ends when ``up`
 the watchdog ends every process of the gateway and removes its run directory. Ray alone does not do that: its
 own processes notice that their driver is gone, but not HAProxy, nor what agents have started.
 
+Agents come last. A worker that outlives its agent by a moment sees a turn that has ended, and starts the next
+prompt that waits, for nobody.
+
 The interpreter also writes every signal that ``up`` gets to the pipe, even while C++ code of Ray holds the
 main thread and no handler runs. So a stop that hangs is cut short.
 """
@@ -26,12 +29,15 @@ import psutil
 MARK = "LUMILINK_RUN_DIR"
 """The variable by which the gateway's processes are known, its agents and what they start included."""
 
+LIFE = "LUMILINK_LIFE"
+"""The variable that tells agents, and what they start, from the gateway's own processes."""
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_LIMIT_S = 30.0
 TERM_GRACE_S = 5.0
 KILL_LIMIT_S = 10.0
 POLL_S = 0.05
-END_LIMIT_S = TERM_GRACE_S + KILL_LIMIT_S + 5.0
+END_LIMIT_S = 2 * TERM_GRACE_S + 2 * KILL_LIMIT_S + 5.0
 
 
 @contextlib.contextmanager
@@ -78,13 +84,20 @@ def _ended(pipe: int) -> bool:
 
 
 def end_all(run_dir: str) -> None:
-    """End all processes of a gateway: politely, after ``TERM_GRACE_S`` by force."""
+    """End all processes of a gateway, then its agents: politely, after ``TERM_GRACE_S`` by force."""
     found = belonging_to(run_dir)
-    _signal(found, signal.SIGTERM)
-    _wait(found, TERM_GRACE_S)
-    deadline = time.monotonic() + KILL_LIMIT_S
+    agents = _agents(found)
+    _end([process for process in found if process not in agents])
     # What was found first is looked at again: children whose parents have gone are not found anew.
-    while (left := list(filter(_lives, {*found, *belonging_to(run_dir)}))) and time.monotonic() < deadline:
+    _end(list({*found, *belonging_to(run_dir)}))
+    _signal(belonging_to(run_dir), signal.SIGKILL)  # started in the last moment
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    _signal(processes, signal.SIGTERM)
+    _wait(processes, TERM_GRACE_S)
+    deadline = time.monotonic() + KILL_LIMIT_S
+    while (left := list(filter(_lives, processes))) and time.monotonic() < deadline:
         _signal(left, signal.SIGKILL)
         _wait(left, 1.0)
 
@@ -105,12 +118,28 @@ def _lives(process: psutil.Process) -> bool:
 
 def belonging_to(run_dir: str) -> list[psutil.Process]:
     """Every process that bears the gateway's mark, with all its descendants."""
-    found: set[psutil.Process] = set()
-    for process in psutil.process_iter():
+    marked = [process for process in psutil.process_iter() if _variable(process, MARK) == run_dir]
+    return list(_with_descendants(marked))
+
+
+def _agents(processes: list[psutil.Process]) -> set[psutil.Process]:
+    """Those that are agents, or were started by one."""
+    return _with_descendants([process for process in processes if _variable(process, LIFE) is not None])
+
+
+def _variable(process: psutil.Process, name: str) -> str | None:
+    with contextlib.suppress(psutil.Error):
+        found: str | None = process.environ().get(name)
+        return found
+    return None
+
+
+def _with_descendants(processes: list[psutil.Process]) -> set[psutil.Process]:
+    found = set(processes)
+    for process in processes:
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK) == run_dir:
-                found |= {process, *process.children(recursive=True)}
-    return list(found)
+            found.update(process.children(recursive=True))
+    return found
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:

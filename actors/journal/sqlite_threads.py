@@ -15,8 +15,12 @@ from actors.errors import JournalUnavailableError
 
 T = TypeVar("T")
 
-CAPACITY: Final = 256
-"""Jobs that may be under way or wait; the next one is refused."""
+CAPACITY: Final = 20_000
+"""Jobs that may be under way or wait; the next one is refused.
+
+Two for each of the 10,000 sessions that a worker may hold: after a failover all of them read at once. What
+waits is small, and waits until its deadline at most, so that is what ends it, not this number.
+"""
 
 log = logging.getLogger("lumilink.journal")
 
@@ -46,8 +50,9 @@ class ConnectionThreads:
     async def run(self, job: Callable[[sqlite3.Connection], T], deadline_s: float) -> T:
         """What ``job`` returns.
 
-        Raises JournalUnavailableError where SQLite fails, where too many jobs wait, and at the deadline; the
-        job itself is not stopped by that, nor by the caller's cancellation: it may still come to be done.
+        Raises JournalUnavailableError where SQLite fails, where too many jobs wait, and at the deadline. A
+        job that has not begun by then is not done any more: it would only keep others waiting. One that has
+        begun goes on, and so does any whose caller is cancelled.
         """
         if self._closed:
             raise JournalUnavailableError("the journal is closed")
@@ -60,6 +65,7 @@ class ConnectionThreads:
             async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(asyncio.wrap_future(future))
         except TimeoutError:
+            future.cancel()
             raise JournalUnavailableError(f"the journal's file took more than {deadline_s:g} s") from None
 
     async def close(self, deadline_s: float) -> None:

@@ -52,6 +52,20 @@ async def test_a_session_whose_agent_is_gone_gets_another_with_the_next_prompt(
         assert (await peer.ask("session/list", {}))["sessions"] == []
 
 
+async def test_an_agent_that_begins_anew_is_set_to_the_mode_that_a_client_chose(
+    gateway: GatewayProcess, forgetful_workspace: Workspace
+) -> None:
+    async with begun_peer(gateway.acp_over_websocket) as peer:
+        session_id = await peer.new_session(forgetful_workspace)
+        await peer.ask("session/set_mode", {"sessionId": session_id, "modeId": "plan"})
+        with pytest.raises(RefusedError):
+            await peer.prompt(session_id, "exit 1")
+        assert await peer.prompt(session_id, "say 1") == "end_turn"
+
+    before, after = forgetful_workspace.starts()
+    assert forgetful_workspace.modes() == [(before, "plan"), (after, "plan")]
+
+
 async def test_clients_are_told_when_an_idle_agent_is_killed(
     gateway: GatewayProcess, workspace: Workspace
 ) -> None:

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from support import process_census
 from support.gateway_process import GatewayProcess, scripted_agent_target
 from support.http_peer import begun_http_peer
 from support.journal_reading import check_promises, entries_of, outcomes_of
-from support.messages import cursors, numbers, said
-from support.peer import Peer, RefusedError
+from support.messages import numbers
+from support.peer import Peer
+from support.recovering import RECOVERY_S, check_seen_alike, is_gone, outcome, repeated
 from support.tidying import leave_tidy
 from support.waiting import becomes_true
 from support.websocket_peer import begun_peer
@@ -27,8 +27,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.timeout(120, func_only=True),
 ]
-
-RECOVERY_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -56,40 +54,6 @@ async def has_two_workers(gateway: GatewayProcess) -> bool:
         return False
     alive = {row["pid"] for row in workers if row["state"] == "alive"}
     return alive == {worker.pid for worker in gateway.workers()} and len(alive) == 2
-
-
-async def outcome(peer: Peer, turn: int) -> str:
-    """How a turn ended: its stop reason, or the code of its error, which must be retryable."""
-    try:
-        found: str = (await peer.result_of(turn, RECOVERY_S))["stopReason"]
-    except RefusedError as refused:
-        if not refused.data["retryable"]:
-            raise
-        return str(refused.data["code"])
-    return found
-
-
-async def repeated(peer: Peer, session_id: str, script: str) -> None:
-    """A prompt that is sent until it has run, as a good client does; raises TimeoutError."""
-    async with asyncio.timeout(RECOVERY_S):
-        while True:
-            turn = await peer.start_prompt(session_id, script, f"once: {script}")
-            if await outcome(peer, turn) == "end_turn":
-                return
-
-
-async def check_seen_alike(gateway: GatewayProcess, session_id: str, *peers: Peer) -> None:
-    """Each has seen all that the agent said, once and in order: what a client is shown that comes now."""
-    async with begun_peer(gateway.acp_over_websocket) as fresh:
-        await fresh.load(session_id)
-        for peer in peers:
-            assert said(peer.messages, session_id) == said(fresh.messages, session_id)
-            seqs = cursors(peer.messages, session_id)
-            assert seqs == sorted(set(seqs))
-
-
-def is_gone(processes: list[psutil.Process]) -> bool:
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
 async def test_clients_of_a_killed_worker_go_on_with_their_session_on_their_connection(

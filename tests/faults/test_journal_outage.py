@@ -16,8 +16,9 @@ from support import redis_server
 from support.gateway_process import GatewayProcess, scripted_agent_target
 from support.http_peer import begun_http_peer
 from support.journal_reading import check_promises, entries_of, journal_file, outcomes_of
-from support.messages import cursors, numbers, said
+from support.messages import numbers, said
 from support.peer import Peer, RefusedError
+from support.recovering import RECOVERY_S, check_seen_alike
 from support.redis_server import RedisServer
 from support.tidying import leave_tidy
 from support.websocket_peer import begun_peer
@@ -29,7 +30,6 @@ pytestmark = [
     pytest.mark.timeout(150, func_only=True),
 ]
 
-RECOVERY_S = 30.0
 UPDATES = 500
 DISK = "8m"
 
@@ -142,16 +142,6 @@ async def end_of(peer: Peer, turn: int) -> str:
             raise
         return "refused"
     return found
-
-
-async def check_seen_alike(gateway: GatewayProcess, session_id: str, *peers: Peer) -> None:
-    """Each has seen all that the agent said, once and in order: what a client is shown that comes now."""
-    async with begun_peer(gateway.acp_over_websocket) as fresh:
-        await fresh.load(session_id)
-        for peer in peers:
-            assert said(peer.messages, session_id) == said(fresh.messages, session_id)
-            seqs = cursors(peer.messages, session_id)
-            assert seqs == sorted(set(seqs))
 
 
 async def live_through(gateway: GatewayProcess, workspace: Workspace, outage: Outage, for_s: float) -> str:

@@ -56,6 +56,7 @@ Victims = Callable[[GatewayProcess], list[psutil.Process]]
     ("victims", "lose_their_socket"),
     [
         pytest.param(lambda gateway: gateway.replicas()[:1], range(1, CLIENTS), id="ingress replica"),
+        pytest.param(GatewayProcess.replicas, range(CLIENTS, CLIENTS + 1), id="both ingress replicas"),
         pytest.param(GatewayProcess.haproxies, range(CLIENTS, CLIENTS + 1), id="HAProxy"),
         pytest.param(GatewayProcess.capacity_actors, range(1), id="capacity actor"),
     ],

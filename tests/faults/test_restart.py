@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -30,6 +31,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
     folder = tmp_path_factory.mktemp("restart")
     with GatewayProcess(folder, scripted_agent_target(), dashboard=False) as running:
         yield running
+
+
+WAITING = 6
 
 
 def kill(gateway: GatewayProcess) -> None:
@@ -148,6 +152,25 @@ async def check_asking(gateway: GatewayProcess, peer: WebSocketPeer, session_id:
     assert open_ones.json()["questions"] == []
     assert await peer.prompt(session_id, "say 6") == "end_turn"
     assert not [message for message in peer.messages if "id" in message and "method" in message]
+
+
+async def test_a_prompt_that_waits_when_the_gateway_is_killed_is_not_begun_while_it_dies(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    async with begun_peer(gateway.acp_over_websocket) as peer:
+        places = [Workspace(tmp_path / f"ws-{number}") for number in range(WAITING)]
+        sessions = [await peer.new_session(place) for place in places]
+        for session_id in sessions:
+            await peer.start_prompt(session_id, "say 2\nhang", "running")
+            await peer.hears(session_id, "2 ")
+            await peer.start_prompt(session_id, "say 9", "waiting")
+        await peer.several(lambda message: message.get("method") == "_lumilink/queued", WAITING)
+        await asyncio.to_thread(kill, gateway)
+    assert [place.prompts() for place in places] == [["say 2\nhang"]] * WAITING
+    for session_id in sessions:
+        assert outcomes_of(await entries_of(gateway.folder, session_id)) == []
+    await asyncio.to_thread(start_again, gateway)
+    await check_promises(gateway.folder)
 
 
 async def test_an_editor_notices_nothing_of_a_restart_but_the_end_of_the_turn_that_ran(

@@ -255,3 +255,31 @@ async def test_a_client_that_reads_late_gets_everything_or_is_told_what_is_missi
         assert heard == list(range(1, len(heard) + 1))
         if len(heard) < 20_000:
             assert answer["error"]["data"]["code"] == "slow-consumer"
+
+
+async def test_an_observer_sees_all_and_changes_nothing(
+    gateway: GatewayProcess, workspace: Workspace
+) -> None:
+    url = gateway.acp_over_websocket
+    async with begun_peer(url) as driver, begun_peer(url) as watcher:
+        session_id = await driver.new_session(workspace)
+        observing = {"_meta": {"lumilink": {"role": "observer"}}}
+        await watcher.ask("_lumilink/session/attach", {"sessionId": session_id, **observing})
+        turn = await driver.start_prompt(session_id, "say 1\nask\nread /x\nsay 2")
+        asked = await watcher.question(session_id)
+        await watcher.choose(asked, "no")
+        assert (await watcher.notice("observer-only"))["category"] == "application"
+        with pytest.raises(RefusedError) as refused:
+            await watcher.prompt(session_id, "say 9")
+        assert refused.value.data["code"] == "observer-only"
+        await driver.choose(asked, "yes")
+        read = await driver.question(session_id, "fs/read_text_file")
+        [row] = (await watcher.ask("session/list", {}))["sessions"]
+        assert row["_meta"]["lumilink"]["roles"] == {"driver": 1, "observer": 1}
+        await driver.send({"jsonrpc": "2.0", "id": read["id"], "result": {"content": "text"}})
+        assert (await driver.result_of(turn))["stopReason"] == "end_turn"
+        await watcher.hears(session_id, "2 ")
+
+        said = ["1 ", "chose yes", "text", "1 ", "2 "]
+        assert texts(driver.messages, session_id) == texts(watcher.messages, session_id) == said
+        assert "fs/read_text_file" not in [message.get("method") for message in watcher.messages]

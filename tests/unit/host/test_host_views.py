@@ -355,3 +355,21 @@ async def test_a_method_that_attaches_nobody_ends_the_stream(worker: Worker, age
     await worker.one.open(2, "ses_1", "session/prompt")
 
     assert worker.one.on(2) == ["close method-not-found"]
+
+
+async def test_a_worker_that_drains_hands_over_so_many_workspaces_at_a_time_until_its_deadline(
+    worker: Worker, agents: list[EchoAgent], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(host, "HAND_OVERS_AT_ONCE", 1)
+    for number in range(3):
+        await worker.one.open(number, f"ses_{number}", workspace=f"ws-{number}")
+    worker.host.drain()
+    left = []
+    for deadline_s in (60.0, 60.0, 0.0):
+        worker.host.hand_over(deadline_s)
+        await settle()
+        left.append(len(worker.host.sessions()))
+
+    assert left == [2, 1, 0]
+    assert worker.host.is_drained
+    assert worker.one.on(0) == ["answer", "close session-moved"]
