@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import psutil
@@ -24,20 +24,15 @@ from actors.connection.messages import (
     ClientFrame,
     ConnectionSettings,
     Credit,
-    DecideQuestion,
-    DescribeSessions,
     Detach,
     ForkSession,
     JournalAway,
-    ListQuestions,
     OpenSession,
     Pressed,
-    QuestionView,
-    SessionSummary,
 )
 from actors.connection.roles import Role
-from actors.connection.store import summary_of
 from actors.hosted import Hosted, HostedSessions
+from actors.inquiries import Inquiries
 from actors.kernel.identity import ActorId
 from actors.kernel.options import ActorOptions
 from actors.kernel.ref import ActorRef
@@ -53,7 +48,6 @@ from actors.workspace.actor import HandOver, TakeUpSession, WorkspaceActor
 log = logging.getLogger("lumilink.worker")
 
 WORKSPACE_IDLE_S = 60.0
-DESCRIBE_DEADLINE_S = 2.0
 STOP_GRACE_S = 10.0
 RETRY_S = 0.05
 HAND_OVERS_AT_ONCE = 100
@@ -93,6 +87,7 @@ class Host:
         self._profile = Profile(settings.connection)
         self._room = AgentRoom(settings.agent_memory_reserve)
         self._storage: Storage | None = None
+        self.inquiries = Inquiries(self._hosted, lambda: self.storage.sessions)
         self._draining = False
         self._going: set[str] = set()
         self.address: LinkAddress | None = None
@@ -213,7 +208,7 @@ class Host:
                 opening = OpenSession(session_id, attachment, request, told.initialize, told.cwd, around)
                 self._workspace(told.installation, told.workspace_id).tell(opening)
             else:
-                holder = self._holder(session_id, told.installation)
+                holder = self._hosted.holder_of(session_id, told.installation)
                 hosted.workspace = self._hosted.workspace_of(session_id)
                 holder.tell(ForkSession(session_id, told.new_session_id, attachment, request))
         except errors.LumiLinkError as error:
@@ -275,13 +270,6 @@ class Host:
             ),
             ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
         )
-
-    def _holder(self, session_id: str, installation: str) -> ActorRef:
-        """Who holds a session. One of another tenant, or that is still being made, is not there."""
-        hosted = self._hosted.get(session_id)
-        if hosted is None or hosted.holder is None or hosted.installation != installation:
-            raise errors.SessionNotFoundError(f"no session {session_id}")
-        return hosted.holder
 
     def _attachment_ended(self, attachment: Attachment) -> None:
         """The session's side ended a view: neither we nor the session know it any more."""
@@ -345,7 +333,7 @@ class Host:
         if method == "profile":
             return await self._profile.get()
         if method == "sessions":
-            return await self._describe(str(arguments["installation"]))
+            return await self.inquiries.describe(str(arguments["installation"]))
         raise errors.MethodNotFoundError(f"links have no call {method}")
 
     def link_moved(self, channel: Channel, stream: int, life: str) -> None:
@@ -366,29 +354,7 @@ class Host:
         except errors.ActorStoppedError as error:
             log.debug("%s for a session that just ended: %s", type(message).__name__, error)
 
-    # ------------------------------------------------------------------ questions of replicas
-
-    async def _describe(self, installation: str) -> list[dict[str, object]]:
-        """The sessions of a tenant: those that the journal has, and of those held here how they are now."""
-        stored = await self.storage.sessions.list(installation)
-        found = {one.session_id: summary_of(one) for one in stored}
-        holders = self._hosted.holders(installation)
-        for summaries in await asyncio.gather(*(_summaries(holder) for holder in holders)):
-            found |= {summary.session_id: summary for summary in summaries}
-        return [asdict(summary) for summary in found.values()]
-
-    async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
-        """What the agent of a session asks. Raises SessionNotFoundError for one that is not held here."""
-        found = await self._holder(session_id, installation).ask(
-            ListQuestions(session_id), DESCRIBE_DEADLINE_S
-        )
-        assert isinstance(found, list)
-        return found
-
-    async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
-        """Answer a question. Raises QuestionUnknownError if that was done, or SessionNotFoundError."""
-        decision = DecideQuestion(session_id, question_id, result)
-        await self._holder(session_id, installation).ask(decision, DESCRIBE_DEADLINE_S)
+    # ------------------------------------------------------------------ what it says of itself
 
     def report(self) -> WorkerReport:
         """What capacity and the topology are told of this worker, since the last time that it was asked."""
@@ -418,16 +384,6 @@ def _while_opening(attachment: Attachment, frame: bytes) -> None:
         return
     if message.method == "$/cancel_request":
         attachment.end(errors.RequestCancelledError("cancelled before the session was ready"))
-
-
-async def _summaries(holder: ActorRef) -> list[SessionSummary]:
-    try:
-        summaries = await holder.ask(DescribeSessions(), DESCRIBE_DEADLINE_S)
-    except errors.LumiLinkError as error:
-        log.debug("a session could not be described: %s", error)
-        return []
-    assert isinstance(summaries, list)
-    return summaries
 
 
 def _move(attachment: Attachment, life: str) -> None:

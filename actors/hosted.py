@@ -44,6 +44,16 @@ class HostedSessions:
         """What is known of a session."""
         return self._hosted.get(session_id)
 
+    def holder_of(self, session_id: str, installation: str) -> ActorRef:
+        """Who holds a session.
+
+        Raises SessionNotFoundError for one that is not there, is another tenant's, or is still being made.
+        """
+        hosted = self._hosted.get(session_id)
+        if hosted is None or hosted.holder is None or hosted.installation != installation:
+            raise errors.SessionNotFoundError(f"no session {session_id}")
+        return hosted.holder
+
     def ids(self) -> list[str]:
         """All sessions that are held here, or have a place."""
         return list(self._hosted)

@@ -133,11 +133,11 @@ class WorkerShell:
 
     async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
         """See ``Host.questions``."""
-        return await self._host.questions(session_id, installation)
+        return await self._host.inquiries.questions(session_id, installation)
 
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
-        await self._host.decide(session_id, installation, question_id, result)
+        await self._host.inquiries.decide(session_id, installation, question_id, result)
 
     async def stop(self) -> None:
         """Let go of all sessions and agents; Ray may end the process afterwards."""

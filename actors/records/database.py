@@ -9,13 +9,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from actors.errors import SettingsError
+from actors.errors import JournalUnavailableError, SettingsError
 from actors.records.refusals import translated
 
 CONNECT_S: Final = 5.0
@@ -53,12 +54,19 @@ class Database:
 
 
 def make_engine(url: str, *, statement_s: float = STATEMENT_S, foreign_keys: bool = True) -> AsyncEngine:
-    """An engine for either database. Parameters, which are rows, stay out of its errors and logs."""
+    """An engine for either database. Parameters, which are rows, stay out of its errors and logs.
+
+    Raises SettingsError for another URL, JournalUnavailableError where a file's folder is not there.
+    """
     try:
-        driver = make_url(url).drivername
+        parsed = make_url(url)
     except ArgumentError:
-        driver = ""
+        raise SettingsError(f"records: expected {_FORMS}") from None
+    driver = parsed.drivername
     if driver == "sqlite+aiosqlite":
+        # Seen here, as aiosqlite's thread outlives a connection that cannot be made, and may its loop, too.
+        if not Path(parsed.database or "").parent.is_dir():
+            raise JournalUnavailableError("records: the folder of the database is not there")
         engine = _engine(url, connect_args={"timeout": CONNECT_S})
         _prepare_sqlite(engine, foreign_keys)
         return engine

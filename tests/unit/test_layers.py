@@ -38,6 +38,7 @@ ROOMS = {
     },
     "actors.storage": {"actors"},
     "actors.hosted": {"actors"},
+    "actors.inquiries": {"actors"},
     "actors.events": {
         "actors.errors",
         "actors.protocol",

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from worker_world import CAPACITY, EchoAgent, Worker, settle
 
-from actors import errors, host
+from actors import errors, host, inquiries
 from actors.agents import profile as profiles
 from actors.agents.probe import AgentProfile
 from actors.agents.target import AgentTarget
@@ -65,7 +65,7 @@ async def test_sessions_are_described_even_if_one_of_them_does_not_answer(
 
     rows = {row["session_id"]: row["loaded"] for row in await worker.list()}
     assert rows == {"ses_1": False, "ses_2": True}, "of the stuck one there is what the journal has"
-    assert asyncio.get_running_loop().time() - begin <= host.DESCRIBE_DEADLINE_S + 0.1
+    assert asyncio.get_running_loop().time() - begin <= inquiries.DESCRIBE_DEADLINE_S + 0.1
 
 
 async def test_a_row_says_what_lists_show(worker: Worker, agents: list[EchoAgent]):
