@@ -1,4 +1,4 @@
-"""What is asked of a worker's sessions from outside their views: lists, and questions that await an answer."""
+"""What is asked of a worker's sessions beside their views: lists, and questions that await an answer."""
 
 from __future__ import annotations
 
