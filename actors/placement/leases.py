@@ -72,8 +72,10 @@ class Leases:
 
         Raises HeldElsewhereError, and JournalUnavailableError.
         """
-        placement = await self._placements.acquire(workspace, self.life, LEASE_S)
-        if placement.worker != self.life and (placement.worker == dead or self._is_dead(placement.worker)):
+        # At the first try, as a worker that died leaves hundreds of workspaces to be taken at once.
+        gone = frozenset((dead,)) if dead not in ("", self.life) else frozenset()
+        placement = await self._placements.acquire(workspace, self.life, LEASE_S, gone)
+        if placement.worker != self.life and self._is_dead(placement.worker):
             gone = frozenset((placement.worker,))
             placement = await self._placements.acquire(workspace, self.life, LEASE_S, gone)
         if placement.worker != self.life:

@@ -124,6 +124,13 @@ async def test_the_workspace_of_a_dead_life_is_seized_at_once_under_a_higher_fen
     assert await world.holder() == "two"
 
 
+async def test_whoever_is_told_that_it_is_dead_itself_keeps_what_it_has(world: World):
+    one = world.worker("one")
+    first = await world.take(one)
+
+    assert (await world.take(one, dead="one")).fence == first.fence
+
+
 async def test_nothing_is_seized_from_another_than_the_dead(world: World):
     await world.take(world.worker("one"))
     world.dead.add("three")
