@@ -14,6 +14,7 @@ from actors.errors import LinkBrokenError
 from loadtests.wire import request
 
 _LOG: Final = logging.LoggerAdapter(logging.getLogger(__name__), {})
+_PING_AFTER_S: Final = 15.0
 _READ_BUFFER_BYTES: Final = 1024
 
 
@@ -68,6 +69,9 @@ class ClientSocket(WSListener):
             logger_name=_LOG,
             websocket_handshake_timeout=None,
             read_buffer_init_size=_READ_BUFFER_BYTES,
+            enable_auto_ping=True,
+            auto_ping_idle_timeout=_PING_AFTER_S,
+            auto_ping_reply_timeout=_PING_AFTER_S,
         )
 
     @property
