@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
@@ -95,6 +96,13 @@ class RayCrew:
         start_worker(replace(self._settings.worker, worker_id=worker_id), self._settings.needs)
 
 
+def _ended(keeping: asyncio.Task[None]) -> None:
+    if not keeping.cancelled() and (error := keeping.exception()) is not None:
+        # Without its rounds no worker is started any more. Ray starts another process, unnoticed by workers.
+        log.critical("the pool gives up", exc_info=error)
+        os._exit(1)
+
+
 class PoolShell:
     """One for the gateway. Calls interleave, but only ``_keep`` starts and ends workers."""
 
@@ -112,6 +120,7 @@ class PoolShell:
             present=len(self._first) - len(state.retiring),
         )
         self._keeping = asyncio.get_running_loop().create_task(self._keep(), name="keep")
+        self._keeping.add_done_callback(_ended)
 
     async def _keep(self) -> None:
         while True:

@@ -48,6 +48,7 @@ class CapacityShell:
         self._admission = Admission(self._ledger, limits, opens_at=time.monotonic() + SETTLE_S)
         self._whereabouts = Whereabouts(self._ledger, end_worker=end_worker)
         self._watching = asyncio.get_running_loop().create_task(self._whereabouts.watch(), name="watch")
+        self._watching.add_done_callback(_ended)
         self._ingress: dict[str, tuple[IngressReport, float]] = {}
         self._tell(watch)
 
@@ -130,7 +131,7 @@ class CapacityShell:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    # Admission goes on: it must not be hurt by what only tells of it.
+    # Admission goes on: it must not be hurt by what stands beside it.
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("%s ended with %s", task.get_name(), type(error).__name__)
 

@@ -144,6 +144,8 @@ class Admissions:
         requests = [applicant.ask(now) for applicant in batch]
         try:
             answers = await self._capacity.admit(requests, given_up)
+            for applicant, answer in zip(batch, answers, strict=True):
+                self._take(applicant, answer)
         except errors.LumiLinkError as error:
             log.warning("%d new sessions wait: %s", len(batch), error)
             for applicant in batch:
@@ -152,9 +154,6 @@ class Admissions:
             log.exception("asking for places failed")
             for applicant in batch:
                 self._refuse(applicant, errors.InternalError(f"admission failed: {type(error).__name__}"))
-        else:
-            for applicant, answer in zip(batch, answers, strict=True):
-                self._take(applicant, answer)
 
     def _take(self, applicant: Applicant, answer: Answer) -> None:
         if isinstance(answer, Place):
