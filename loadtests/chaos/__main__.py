@@ -37,6 +37,9 @@ _DEFAULT: Final = Plan()
     "--quiet", default=_DEFAULT.quiet_s, show_default=True, help="Seconds to come to an end, at most."
 )
 @click.option(
+    "--gap", default=_DEFAULT.gap_s, show_default=True, help="Seconds that kills are apart, at least."
+)
+@click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep journal, records, logs here."
 )
 @click.option(
@@ -53,6 +56,7 @@ def main(
     seed: int,
     duration: float,
     quiet: float,
+    gap: float,
     keep: Path | None,
     victims: tuple[str, ...],
     page: bool,
@@ -61,7 +65,7 @@ def main(
     # The runner knows how to end in order on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     weights = {victim: USUAL[victim] for victim in map(Victim, victims or USUAL)}
-    plan = Plan(sessions, kills, seed, duration, quiet, weights=weights)
+    plan = Plan(sessions, kills, seed, duration, quiet, weights=weights, gap_s=gap)
     folder = keep or Path(tempfile.mkdtemp(prefix="lumilink-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -46,14 +46,18 @@ class Kill:
     which: float
 
 
-def plan_kills(seed: int, kills: int, duration_s: float, weights: Weights = USUAL) -> list[Kill]:
-    """So many kills at random moments of ``duration_s``.
+def plan_kills(
+    seed: int, kills: int, duration_s: float, weights: Weights = USUAL, gap_s: float = 0.0
+) -> list[Kill]:
+    """So many kills at random moments of ``duration_s``, at least ``gap_s`` after each other.
 
     Each kind comes as often as its weight says: kinds are dealt like cards from a shuffled deck, so that a
     short run has its share of the rare ones too.
     """
     chance = Random(seed)
-    moments = sorted(chance.uniform(0.0, duration_s) for _ in range(kills))
+    free_s = max(0.0, duration_s - kills * gap_s)
+    drawn = sorted(chance.uniform(0.0, free_s) for _ in range(kills))
+    moments = [moment + number * gap_s for number, moment in enumerate(drawn, 1)]
     deck: list[Victim] = []
     plan: list[Kill] = []
     before = 0.0

@@ -30,7 +30,7 @@ class Plan:
     """What to do: ``kills`` over ``duration_s`` while ``sessions`` are at work.
 
     Restarting the gateway takes its time beside that. After the last kill the clients have ``quiet_s`` at
-    most to bring everything to its end.
+    most to bring everything to its end. Kills are at least ``gap_s`` apart.
     """
 
     sessions: int = 1000
@@ -40,10 +40,11 @@ class Plan:
     quiet_s: float = 180.0
     pace: Pace = field(default_factory=Pace)
     weights: Weights = field(default_factory=lambda: USUAL)
+    gap_s: float = 0.0
 
     def planned(self) -> list[Kill]:
         """The kills."""
-        return plan_kills(self.seed, self.kills, self.duration_s, self.weights)
+        return plan_kills(self.seed, self.kills, self.duration_s, self.weights, self.gap_s)
 
 
 async def run_chaos(plan: Plan, folder: Path) -> ChaosResult:

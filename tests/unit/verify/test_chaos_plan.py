@@ -114,3 +114,10 @@ def test_a_page_without_the_markers_is_not_touched(tmp_path: Path) -> None:
 def test_recoveries_are_told_for_all_and_by_kind() -> None:
     names = [name for name, _ in rows(result())]
     assert names[-2:] == ["recovery p50 / p99 / longest", "… of those hit by worker"]
+
+
+@given(seed=st.integers(0, 10_000), kills=st.integers(1, 20))
+def test_kills_keep_the_gap_that_was_asked_for(seed: int, kills: int) -> None:
+    plan = plan_kills(seed, kills, 300.0, gap_s=10.0)
+    assert all(kill.after_s >= 10.0 for kill in plan)
+    assert sum(kill.after_s for kill in plan) <= 300.0
