@@ -11,14 +11,14 @@ class History:
     """Committed events by ``seq``, of together about ``max_bytes``; the newest event is always kept.
 
     What is trimmed is known: ``first_seq`` is the oldest event that can still be read here. ``last_seq`` is
-    the newest event that is committed; a history that is made anew begins after it.
+    the newest event that is committed; a history that is made anew begins with the ``newest`` up to it.
     """
 
     __slots__ = ("_bytes", "_events", "_max_bytes", "last_seq")
 
-    def __init__(self, max_bytes: int, last_seq: int = 0) -> None:
-        self._events: list[Event] = []
-        self._bytes = 0
+    def __init__(self, max_bytes: int, last_seq: int = 0, newest: Sequence[Event] = ()) -> None:
+        self._events: list[Event] = list(newest)
+        self._bytes = sum([len(event.message) for event in newest])
         self._max_bytes = max_bytes
         self.last_seq = last_seq
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from actors import errors
 from actors.connection import record
+from actors.connection.events import Event, from_entry
 from actors.connection.messages import SessionSummary
 from actors.connection.recall import Recall
 from actors.connection.record import SessionRecord
@@ -19,16 +20,20 @@ from actors.placement.leases import Lease
 from actors.protocol import surroundings
 
 LIST_AT_ONCE = 1000
+NEWEST_EVENTS = 16
+"""What most clients that come back have missed: with it, nobody reads on in the journal for them."""
+NEWEST_BYTES = 32 * 1024
 
 OnLost = Callable[[Session, errors.LumiLinkError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session as the journal has it, and where its stream stands."""
+    """A session as the journal has it, where its stream stands, and its newest events, if they are small."""
 
     record: SessionRecord
     head: Head
+    newest: tuple[Event, ...] = ()
 
 
 class SessionStore:
@@ -58,13 +63,15 @@ class SessionStore:
 
         Raises SessionNotFoundError, also for one that was closed; JournalUnavailableError.
         """
-        head = await self._journal.head(_stream_of(installation, session_id))
-        if head is None:
+        stream = _stream_of(installation, session_id)
+        kept = await self._journal.newest(stream, NEWEST_EVENTS, NEWEST_BYTES)
+        if kept is None:
             raise errors.SessionNotFoundError(f"no session {session_id}")
+        head, entries = kept
         found = record.decode(head.meta)
         if found.closed:
             raise errors.SessionNotFoundError(f"session {session_id} was closed")
-        return StoredSession(found, head)
+        return StoredSession(found, head, tuple(from_entry(entry) for entry in entries))
 
     def restore(self, stored: StoredSession, lease: Lease, lost: OnLost) -> Session:
         """Take a session up where the journal has it."""
@@ -78,6 +85,7 @@ class SessionStore:
             surroundings=self.sealer.unseal(stored.record.sealed) or surroundings.NONE,
             history_bytes=self._history_bytes,
             last_seq=head.last_seq,
+            newest=stored.newest,
         )
 
     async def list(self, installation: str) -> Sequence[SessionRecord]:

@@ -101,6 +101,11 @@ class Page(Struct, frozen=True):
         return self.first_kept > self.after_seq + 1
 
 
+def complete(page: Page) -> Sequence[Entry]:
+    """The entries of a page that reaches to the end of its stream; none of one that does not."""
+    return page.entries if page.entries and page.entries[-1].seq == page.last_seq else ()
+
+
 class Head(Struct, frozen=True, gc=False):
     """Where a stream stands, and its record."""
 
@@ -196,6 +201,15 @@ class Journal(Placements, Protocol):
 
     async def head(self, stream: str) -> Head | None:
         """Where a stream stands; None if it was never written."""
+
+    async def newest(
+        self, stream: str, limit_entries: int, limit_bytes: int = PAGE_BYTES
+    ) -> tuple[Head, Sequence[Entry]] | None:
+        """A stream's head and its newest entries, in order, up to ``limit_entries`` of those that are kept.
+
+        There are none where they have more than ``limit_bytes`` together. None for a stream that was never
+        written.
+        """
 
     async def size(self, stream: str | None = None) -> Size:
         """What is kept of a stream, or of all."""

@@ -21,6 +21,7 @@ from actors.journal.contract import (
     Placement,
     Size,
     StreamAppend,
+    complete,
 )
 
 
@@ -112,6 +113,16 @@ class MemoryJournal:
         self._check_open()
         found = self._streams.get(stream)
         return None if found is None else found.head(stream)
+
+    async def newest(
+        self, stream: str, limit_entries: int, limit_bytes: int = PAGE_BYTES
+    ) -> tuple[Head, Sequence[Entry]] | None:
+        """See ``Journal.newest``."""
+        head = await self.head(stream)
+        if head is None:
+            return None
+        after_seq = max(head.last_seq - limit_entries, head.first_kept - 1)
+        return head, complete(await self.read(stream, after_seq, limit_entries, limit_bytes))
 
     async def size(self, stream: str | None = None) -> Size:
         """See ``Journal.size``."""

@@ -20,11 +20,13 @@ from actors.journal.contract import (
     PAGE_ENTRIES,
     AppendResult,
     Durability,
+    Entry,
     Head,
     Page,
     Placement,
     Size,
     StreamAppend,
+    complete,
 )
 from actors.journal.redis_calls import Argument, RedisCalls
 
@@ -116,6 +118,18 @@ class RedisJournal:
             return None
         answer = await self._calls.command("HMGET", redis_keys.head(workspace, stream), *_HEAD)
         return redis_answers.head(stream, workspace, answer)
+
+    async def newest(
+        self, stream: str, limit_entries: int, limit_bytes: int = PAGE_BYTES
+    ) -> tuple[Head, Sequence[Entry]] | None:
+        """See ``Journal.newest``."""
+        head = await self.head(stream)
+        if head is None:
+            return None
+        after_seq = max(head.last_seq - limit_entries, head.first_kept - 1)
+        page = await self.read(stream, after_seq, limit_entries, limit_bytes)
+        # What was written between the two looks is not the head's.
+        return head, complete(page) if page.last_seq == head.last_seq else ()
 
     async def size(self, stream: str | None = None) -> Size:
         """See ``Journal.size``."""

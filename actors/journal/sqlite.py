@@ -20,6 +20,7 @@ from actors.journal.contract import (
     PAGE_ENTRIES,
     AppendResult,
     Durability,
+    Entry,
     Head,
     Page,
     Placement,
@@ -118,6 +119,15 @@ class SqliteJournal:
         """See ``Journal.head``."""
         return await self._readers.run(
             lambda connection: sqlite_streams.read_head(connection, stream), DEADLINE_S
+        )
+
+    async def newest(
+        self, stream: str, limit_entries: int, limit_bytes: int = PAGE_BYTES
+    ) -> tuple[Head, Sequence[Entry]] | None:
+        """See ``Journal.newest``."""
+        return await self._readers.run(
+            lambda connection: sqlite_streams.read_newest(connection, stream, limit_entries, limit_bytes),
+            DEADLINE_S,
         )
 
     async def size(self, stream: str | None = None) -> Size:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Final
 
 from actors.journal import sqlite_blocks
-from actors.journal.contract import Entry, Head, NewEntry, Page, Size
+from actors.journal.contract import Entry, Head, NewEntry, Page, Size, complete
 from actors.journal.sqlite_schema import snapshot, transaction
 
 _LAST_CHARACTER: Final = "\U0010ffff"
@@ -25,17 +25,23 @@ def read_page(
 ) -> Page:
     """See ``Journal.read``."""
     with snapshot(connection):
-        row = connection.execute(
-            "SELECT stream_no, first_kept, last_seq, epoch FROM streams WHERE stream = ?", (stream,)
-        ).fetchone()
-        if row is None:
-            return Page(after_seq, (), 1, 0, "")
-        stream_no, first_kept, last_seq, epoch = row
-        with closing(sqlite_blocks.read_entries(connection, stream_no, after_seq)) as found:
-            entries = [
-                Entry(stream, seq, one.kind, one.payload, one.at)
-                for seq, one in _within(limit_bytes, islice(found, max(limit_entries, 1)))
-            ]
+        return _page(connection, stream, after_seq, limit_entries, limit_bytes)
+
+
+def _page(
+    connection: sqlite3.Connection, stream: str, after_seq: int, limit_entries: int, limit_bytes: int
+) -> Page:
+    row = connection.execute(
+        "SELECT stream_no, first_kept, last_seq, epoch FROM streams WHERE stream = ?", (stream,)
+    ).fetchone()
+    if row is None:
+        return Page(after_seq, (), 1, 0, "")
+    stream_no, first_kept, last_seq, epoch = row
+    with closing(sqlite_blocks.read_entries(connection, stream_no, after_seq)) as found:
+        entries = [
+            Entry(stream, seq, one.kind, one.payload, one.at)
+            for seq, one in _within(limit_bytes, islice(found, max(limit_entries, 1)))
+        ]
     return Page(after_seq, entries, first_kept, last_seq, epoch)
 
 
@@ -43,6 +49,19 @@ def read_head(connection: sqlite3.Connection, stream: str) -> Head | None:
     """See ``Journal.head``."""
     row = connection.execute(f"{_HEADS} WHERE stream = ?", (stream,)).fetchone()
     return None if row is None else Head(*row)
+
+
+def read_newest(
+    connection: sqlite3.Connection, stream: str, limit_entries: int, limit_bytes: int
+) -> tuple[Head, Sequence[Entry]] | None:
+    """See ``Journal.newest``."""
+    with snapshot(connection):
+        head = read_head(connection, stream)
+        if head is None:
+            return None
+        after_seq = max(head.last_seq - limit_entries, head.first_kept - 1)
+        page = _page(connection, stream, after_seq, limit_entries, limit_bytes)
+    return head, complete(page)
 
 
 def read_size(connection: sqlite3.Connection, stream: str | None) -> Size:

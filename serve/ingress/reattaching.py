@@ -198,7 +198,8 @@ class _Return:
 
     def _start(self, trips: list[_Trip], places: dict[str, Place], dead: str) -> None:
         loop = asyncio.get_running_loop()
-        for trip in trips:
+        # Whoever waits for the outcome of a prompt comes first.
+        for trip in sorted(trips, key=lambda trip: not trip.view.pending):
             trip.dead = dead or trip.dead
             place = places.get(trip.view.session_id)
             if place is None:
@@ -262,6 +263,7 @@ class _Return:
             after_seq=view.cursor,
             reattach=True,
             role=view.role,
+            turns=view.turns,
             pending=view.pending,
             dead=trip.dead,
         )

@@ -12,6 +12,7 @@ from actors.link.endpoint import LinkAddress
 from actors.placement.leases import LEASE_S, RENEW_EVERY_S
 
 LOAD = "session/load"
+ATTACH = "_lumilink/session/attach"
 WorkerOf = Callable[..., Awaitable[Worker]]
 
 
@@ -53,6 +54,21 @@ async def test_a_session_that_only_the_journal_has_is_taken_up(started: WorkerOf
     assert second.one.on(1)[-2:] == ["echo", "answer"]
     assert second.host.sessions() == ["ses_1"]
     assert [(row["session_id"], row["loaded"]) for row in await second.list()] == [("ses_1", True)]
+
+
+async def test_a_client_that_missed_little_is_shown_it_with_one_look_into_the_journal(
+    started: WorkerOf, journal: SharedJournal
+):
+    first = await started("w1")
+    await conversation(first)
+    await first.host.stop()
+    second = await started("w2")
+    read_before = journal.pages
+    await second.one.open(1, "ses_1", ATTACH, after_seq=1)
+
+    assert second.one.on(1) == ["hello", "echo", "answer"]
+    # The store counts the look for the newest events as a page; the past is read back for nobody.
+    assert journal.pages == read_before + 1
 
 
 async def test_all_who_ask_for_a_session_meanwhile_wait_for_one_taking_up(

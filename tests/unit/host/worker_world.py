@@ -11,6 +11,7 @@ from actors.agents.target import AgentTarget
 from actors.connection.messages import ConnectionSettings
 from actors.connection.sealing import new_key
 from actors.host import Host, WorkerSettings
+from actors.journal.contract import PAGE_BYTES, PAGE_ENTRIES, Page
 from actors.journal.memory import MemoryJournal
 from actors.link.channel import Channel
 from actors.link.greeting import Greeting
@@ -177,7 +178,19 @@ def _brief(kind: str, message: object) -> str:
 
 
 class SharedJournal(MemoryJournal):
-    """A journal that stays when one of its workers lets go of it."""
+    """A journal that stays when one of its workers lets go of it; ``pages`` counts what was read of streams."""
+
+    pages = 0
+
+    async def read(
+        self,
+        stream: str,
+        after_seq: int,
+        limit_entries: int = PAGE_ENTRIES,
+        limit_bytes: int = PAGE_BYTES,
+    ) -> Page:
+        self.pages += 1
+        return await super().read(stream, after_seq, limit_entries, limit_bytes)
 
     async def close(self) -> None:
         pass

@@ -226,6 +226,37 @@ class AppendConformance:
 class ReadConformance:
     """Reading, waiting, trimming, listing."""
 
+    async def test_the_newest_entries_come_with_the_head(self, store: Store):
+        await written(store.journal, append("s", 1, "a", "b", "c", "d", meta=b"record"))
+
+        found = await store.journal.newest("s", 3)
+
+        assert found is not None
+        head, kept = found
+        assert head == await store.journal.head("s")
+        assert [entry.payload for entry in kept] == [b"b", b"c", b"d"]
+
+    async def test_the_newest_entries_are_none_that_were_trimmed(self, store: Store):
+        await written(store.journal, append("s", 1, "a", "b", "c", "d"))
+        await store.journal.trim("s", keep_count=2)
+
+        found = await store.journal.newest("s", 3)
+
+        assert found is not None
+        assert [entry.seq for entry in found[1]] == [3, 4]
+
+    async def test_the_newest_entries_are_left_out_where_they_are_too_large(self, store: Store):
+        await written(store.journal, append("s", 1, "a", "b" * 100, "c"))
+
+        found = await store.journal.newest("s", 3, limit_bytes=50)
+
+        assert found is not None
+        assert found[0].last_seq == 3
+        assert list(found[1]) == []
+
+    async def test_a_stream_that_was_never_written_has_no_newest_entries(self, store: Store):
+        assert await store.journal.newest("s", 3) is None
+
     async def test_an_unknown_stream_reads_as_empty_without_an_epoch(self, store: Store):
         page = await store.journal.read("s", 0)
 
