@@ -55,6 +55,7 @@ class Session:
         surroundings: bytes,
         history_bytes: int,
         last_seq: int = 0,
+        newest: Sequence[Event] = (),
     ) -> None:
         self.session_id = known.session_id
         self.installation = known.installation
@@ -70,7 +71,7 @@ class Session:
         self.closed = False
         self.cut_off = known.cut_off or known.turn is not None
         self.replay: ReplayFilter | None = None
-        self.history = History(history_bytes, last_seq)
+        self.history = History(history_bytes, last_seq, newest)
         self.turns = Turns(known.turns, known.ended)
         self.questions = Questions(known.session_id, known.questions, known.untold)
         self.choices = Choices(known.choices)
