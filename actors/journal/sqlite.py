@@ -1,6 +1,7 @@
 """The journal in one SQLite file: the embedded default. Several processes may use one file.
 
-One thread writes and two read, each by a connection of its own; the event loop never waits for the disk.
+One thread writes, two read and one makes checkpoints, each by a connection of its own; the event loop never
+waits for the disk.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from actors.journal.contract import (
     StreamAppend,
 )
 from actors.journal.sqlite_append import Appender
+from actors.journal.sqlite_checkpoints import Checkpoints
 from actors.journal.sqlite_threads import ConnectionThreads
 
 DEADLINE_S: Final = 15.0
@@ -48,6 +50,7 @@ class SqliteJournal:
         self._readers = ConnectionThreads(
             "journal-reader", partial(sqlite_schema.open_reader, path), threads=_READERS
         )
+        self._checkpoints = Checkpoints(path, durability)
         self._appender = Appender()
         self._arrivals = Arrivals(POLL_S)
 
@@ -76,6 +79,7 @@ class SqliteJournal:
     async def close(self) -> None:
         """See ``Journal.close``."""
         await self._readers.close(DEADLINE_S)
+        await self._checkpoints.close()
         await self._writer.close(DEADLINE_S)
 
     # ------------------------------------------------------------------ streams
@@ -84,6 +88,7 @@ class SqliteJournal:
         """See ``Journal.append``."""
         job = partial(self._appender.append, batch=batch)
         results = await self._writer.run(job, DEADLINE_S)
+        self._checkpoints.committed()
         self._arrivals.tell(result.stream for result in results)
         return results
 
