@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from actors.agents.agentapi.link import dial_agentapi
 from actors.agents.http import dial_http
+from actors.agents.http_client import ensure_reachable
 from actors.agents.link import AgentLink, AgentListener, DialOptions
 from actors.agents.stdio import dial_stdio
 from actors.agents.target import AgentTarget, TargetKind
 from actors.agents.websocket import dial_websocket
+from actors.errors import AgentUnreachableError
 
 
 async def dial(target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
@@ -26,3 +28,12 @@ async def dial(target: AgentTarget, listener: AgentListener, options: DialOption
             return await dial_stdio(target, listener, options)
         case TargetKind.AGENTAPI:
             return await dial_agentapi(target, listener, options)
+
+
+async def is_listening(target: AgentTarget, within_s: float) -> bool:
+    """Whether somebody takes a connection at a URL within ``within_s`` seconds; nothing is said on it."""
+    try:
+        await ensure_reachable(target, within_s)
+    except AgentUnreachableError:
+        return False
+    return True

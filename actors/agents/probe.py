@@ -21,6 +21,7 @@ from actors.errors import (
     AgentStartError,
     AgentUnreachableError,
     ProtocolFault,
+    ProtocolMismatchError,
 )
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, MessageKind, error_of, parse, result_of, result_raw
@@ -60,7 +61,8 @@ async def probe(
     """Ask the agent at ``target`` for its profile and let go of it.
 
     Raises AgentStartError or AgentUnreachableError (it can't be reached, or goes away), AgentTimeoutError
-    (no answer within ``answer_timeout_s``) or AgentProtocolError (it refuses, or speaks no version 1).
+    (no answer within ``answer_timeout_s``), AgentProtocolError (it refuses) or ProtocolMismatchError (it
+    speaks no version 1).
     """
     listener = _ProbeListener(target)
     request_id = listener.caller.open()
@@ -98,7 +100,10 @@ def _profile(answer: Envelope) -> AgentProfile:
         raise AgentProtocolError(f"the agent refused initialize with error {error.code}: {said}")
     result = result_of(answer, _InitializeResult)
     if result.protocol_version != PROTOCOL_VERSION:
-        raise AgentProtocolError(f"the agent speaks ACP {result.protocol_version}, not {PROTOCOL_VERSION}")
+        raise ProtocolMismatchError(
+            f"the agent speaks ACP version {result.protocol_version}, "
+            f"LumiLink speaks version {PROTOCOL_VERSION}"
+        )
     info = result.agent_info or _Info()
     return AgentProfile(
         initialize_result=result_raw(answer),

@@ -9,6 +9,7 @@ from actors.agents.inherited import inherited_environment
 from actors.agents.link import DialOptions
 from actors.agents.probe import AgentProfile, probe
 from actors.agents.target import AgentTarget
+from actors.errors import AgentUnreachableError
 
 PROFILE_TTL_S: Final = 300.0
 
@@ -42,7 +43,13 @@ class Profile:
         self._asked_at = 0.0
 
     async def get(self) -> bytes:
-        """The result as JSON text. Raises what ``probe`` raises."""
+        """The result as JSON text.
+
+        Raises what ``probe`` raises, and AgentUnreachableError where each container has an address of its
+        own.
+        """
+        if self._settings.target.placeholders:
+            raise AgentUnreachableError("which agent it is depends on the container that a session names")
         now = asyncio.get_running_loop().time()
         task = self._task
         failed = task is not None and task.done() and (task.cancelled() or task.exception() is not None)

@@ -7,6 +7,9 @@ Accepted forms::
     stdio:COMMAND ARGS                     a local process, ACP on its stdin and stdout (no shell)
     agentapi+http://HOST:PORT              an agent that only has the older HTTP API
 
+In place of the host, of a part of it or of a part of the path a URL may have ``{containerId}`` or
+``{workspaceId}``; see ``placeholders.py``.
+
 A target may carry credentials (``user:password@`` or a query string), and a command may carry them among
 its arguments. None of these is ever shown: ``repr``, ``str`` and error texts use ``label``.
 """
@@ -14,11 +17,12 @@ its arguments. None of these is ever shown: ``repr``, ``str`` and error texts us
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from actors.agents import placeholders
 from actors.errors import SettingsError
 
 ACCEPTED: Final = "ws://HOST/acp, wss://HOST/acp, http://HOST/acp, https://HOST/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT"
@@ -48,7 +52,8 @@ class AgentTarget:
 
     ``url`` has no credentials in it (they are in ``credentials``) but keeps its query string; it is empty
     for ``stdio``. ``command`` is the program and its arguments, empty for all other kinds. ``label`` is
-    safe to log.
+    safe to log. One that has ``placeholders`` is a pattern: ``filled`` makes the address. ``bearer`` is shown
+    in place of ``credentials``, over WebSocket.
     """
 
     kind: TargetKind
@@ -56,6 +61,8 @@ class AgentTarget:
     url: str = ""
     credentials: tuple[str, str] | None = None
     command: tuple[str, ...] = field(default=())
+    placeholders: frozenset[str] = frozenset()
+    bearer: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> AgentTarget:
@@ -64,6 +71,17 @@ class AgentTarget:
         if text.startswith("stdio:"):
             return _parse_command(text.removeprefix("stdio:"))
         return _parse_url(text)
+
+    def filled(self, container_id: str, workspace_id: str) -> AgentTarget:
+        """The address for a container and a workspace; empty are those that are not known.
+
+        Raises InvalidParamsError for one that is needed and missing, or that cannot stand there.
+        """
+        if not self.placeholders:
+            return self
+        names = {placeholders.CONTAINER: container_id, placeholders.WORKSPACE: workspace_id}
+        label, url = (placeholders.filled_url(text, names) for text in (self.label, self.url))
+        return replace(self, label=label, url=url, placeholders=frozenset())
 
     def __repr__(self) -> str:
         return f"AgentTarget({self.label!r})"
@@ -96,11 +114,15 @@ def _parse_url(text: str) -> AgentTarget:
     if parts.fragment:
         raise _not_accepted(text, "a fragment (#…) has no meaning here")
     authority = parts.netloc.rpartition("@")[2]
+    names = placeholders.placeholders_in(authority) | placeholders.placeholders_in(parts.path)
+    if not names <= placeholders.KNOWN:
+        raise _not_accepted(text, "in braces stand {containerId} or {workspaceId}, in the host or the path")
     return AgentTarget(
         kind=kind,
         label=f"{parts.scheme}://{'***@' if '@' in parts.netloc else ''}{authority}{parts.path}",
         url=urlunsplit((parts.scheme, authority, parts.path, parts.query, "")),
         credentials=_credentials(parts),
+        placeholders=names,
     )
 
 

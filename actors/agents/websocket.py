@@ -78,6 +78,8 @@ def _tls() -> ssl.SSLContext:
 
 
 def _authorization(target: AgentTarget) -> dict[str, str]:
+    if target.bearer is not None:
+        return {"Authorization": f"Bearer {target.bearer}"}
     if target.credentials is None:
         return {}
     token = base64.b64encode(":".join(target.credentials).encode()).decode("ascii")

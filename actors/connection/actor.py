@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from actors import errors
-from actors.connection import attaching
 from actors.connection.attachment import Attachment
 from actors.connection.care import Care
+from actors.connection.carrying import Carrying
+from actors.connection.chronicle import Chronicle
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding, views
-from actors.connection.events import Asker
+from actors.connection.joining import Joining
 from actors.connection.lodging import Lodging
 from actors.connection.messages import (
     AgentGone,
@@ -39,8 +39,10 @@ from actors.connection.messages import (
     QuestionExpired,
     Readable,
     RequestOverdue,
+    SwitchDue,
     TellAgent,
 )
+from actors.connection.notices import NoticeKind, notice
 from actors.connection.opening import Opening
 from actors.connection.port import AgentPort
 from actors.connection.prompting import Prompting
@@ -49,9 +51,11 @@ from actors.connection.requests import ClientRequests
 from actors.connection.scope import Scope
 from actors.connection.session import Session
 from actors.connection.store import StoredSession
+from actors.connection.switching import Switching
 from actors.connection.table import SessionTable
 from actors.kernel.actor import Actor
 from actors.kernel.states import StopReason
+from actors.migration.contract import SwitchProtocol
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, MessageKind, params_of
 from actors.protocol.models import CancelRequestParams
@@ -74,44 +78,82 @@ class ConnectionActor(Actor):
         self._ending: errors.LumiLinkError | None = None
 
     async def started(self) -> None:
-        """Make the agent's side; it dials when the first session is opened, or needs it."""
-        scope, settings, recall = self._scope, self._scope.settings, self._scope.store.recall
-        life = scope.lease.placement.worker
-        me = self.context.ref
-        lodging = Lodging(scope.room, me, scope.installation, settings, self._agent_waits)
-        self._port = AgentPort(
-            me, settings, self._update_from_agent, self._from_agent, self._agent_gone, lodging, life
+        """Make the parts; the agent is dialled when the first session is opened, or needs it."""
+        self._sessions = SessionTable(self._scope.directory, self.context.ref)
+        self._make_the_agents_side()
+        self._make_the_clients_side()
+        self._care = Care(
+            self.context, self._scope, self._port, self._sessions, self._opening, self._prompting
         )
-        self._sessions = SessionTable(scope.directory, self.context.ref)
-        self._deciding = Deciding(
-            self.context, self._port, settings.question_ttl_s, lambda: self._comeback.wanted()
+        self._care.begin()
+        if self._stored is not None:
+            self._take_up(self._stored)
+
+    def _make_the_agents_side(self) -> None:
+        """What reaches the agent, brings it back and exchanges it."""
+        context, scope, sessions = self.context, self._scope, self._sessions
+        settings, me = scope.settings, context.ref
+        self._chronicle = Chronicle(sessions)
+        lodging = Lodging(
+            scope.room, me, scope.installation, settings.target, settings.agent_wait_s, self._agent_waits
         )
-        self._rejoining = Rejoining(
-            self.context, self._port, self._sessions, recall, self._deciding, settings.agent_start_timeout_s
+        self._port = port = AgentPort(
+            me,
+            settings,
+            self._update_from_agent,
+            self._from_agent,
+            self._agent_gone,
+            self._chronicle.moved,
+            lodging,
+            scope.lease.placement.worker,
+        )
+        self._deciding = deciding = Deciding(
+            context, port, settings.question_ttl_s, lambda: self._comeback.wanted()
+        )
+        self._carrying = carrying = Carrying(scope, port, sessions, deciding)
+        recall, timeout_s = scope.store.recall, settings.agent_start_timeout_s
+        rejoining = Rejoining(context, port, sessions, recall, deciding, carrying, timeout_s)
+        self._comeback = comeback = Comeback(
+            context, rejoining, carrying, sessions, settings.reconnect, deciding.give_up
         )
         self._opening = Opening(
-            self._port, self._sessions, scope, self._rejoining, self._from_agent, self._session_lost
+            port,
+            sessions,
+            scope,
+            carrying,
+            self._chronicle,
+            comeback,
+            self._from_agent,
+            self._session_lost,
         )
-        self._comeback = Comeback(
-            self.context, self._rejoining, self._sessions, settings.reconnect, self._deciding.give_up
+        self._switching = Switching(
+            context, scope, port, sessions, carrying, rejoining, comeback, self._opening
         )
+
+    def _make_the_clients_side(self) -> None:
+        """What takes what clients say."""
+        settings, store = self._scope.settings, self._scope.store
         self._prompting = Prompting(
-            self.context, self._port, self._rejoining, recall, settings.cancel_grace_s
+            self.context,
+            self._port,
+            self._carrying,
+            self._comeback,
+            store.recall,
+            settings.cancel_grace_s,
+            self._agent_stuck,
+            self._switching.look,
         )
         self._requests = ClientRequests(
             self.context,
             self._port,
             self._prompting,
-            self._rejoining,
+            self._comeback,
             self._deciding,
             self._close_session,
             request_timeout_s=settings.request_timeout_s,
             max_frame_bytes=settings.max_frame_bytes,
         )
-        self._care = Care(self.context, scope, self._port, self._sessions, self._opening, self._prompting)
-        self._care.begin()
-        if self._stored is not None:
-            self._take_up(self._stored)
+        self._joining = Joining(self.context, store, self._prompting)
 
     def receive(self, message: object) -> object:
         """Take one message; see ``messages.py``."""
@@ -126,13 +168,13 @@ class ConnectionActor(Actor):
                 attachment.grant(frames, size)
                 session = self._sessions.get(session_id)
                 if session is not None:
-                    self._catch_up(session, attachment)
+                    self._joining.catch_up(session, attachment)
             case OpenSession():
                 return self.context.run(self._open(message), name="open session")
             case ForkSession():
                 return self.context.run(self._fork(message), name="fork session")
             case AttachSession():
-                self._attach(message)
+                self._joining.attach(self._sessions.get(message.session_id), message)
             case Detach(session_id, attachment):
                 session = self._sessions.get(session_id)
                 if session is not None:
@@ -146,8 +188,7 @@ class ConnectionActor(Actor):
             case RequestOverdue():
                 self._requests.overdue(message)
             case CancelOverdue():
-                if self._prompting.cancel_overdue(message):
-                    self.context.run(self._port.close(), name="end a stuck agent")
+                self._prompting.cancel_overdue(message)
             case TellAgent(session_id):
                 session = self._sessions.get(session_id)
                 if session is not None:
@@ -163,6 +204,10 @@ class ConnectionActor(Actor):
                     one.journal_away(away=away)
             case BringBack():
                 self._comeback.attempt()
+            case SwitchProtocol():
+                self._switching.want(message)
+            case SwitchDue():
+                self._switching.look_again()
             case CheckIdle():
                 self._care.look()
             case MakeRoom():
@@ -197,6 +242,7 @@ class ConnectionActor(Actor):
                 self._prompting.interrupt(session, error.detail)
                 self._deciding.end(session)
                 session.stream.save()
+        self._port.retire()
         try:
             await _settled(sessions)
         finally:
@@ -221,11 +267,12 @@ class ConnectionActor(Actor):
         scope, record = self._scope, stored.record
         session = scope.store.restore(stored, scope.lease, self._session_lost)
         self._sessions.add(session)
+        self._carrying.take_up(session)
         self._prompting.finish_stored(session, record.turn)
         for question in record.asked:
             session.void_stored(question)
         if session.cut_off or session.questions.has_untold:
-            self._comeback.begin()
+            self._comeback.begin(errors.AgentClosedError("the worker of the agent went away"))
 
     def _session(self, session_id: str) -> Session:
         session = self._sessions.get(session_id)
@@ -248,6 +295,7 @@ class ConnectionActor(Actor):
     def _close_session(self, session: Session, attachment: Attachment, request: Envelope) -> None:
         self._requests.end(session)
         session.closed = True
+        self._chronicle.left(session, self._port.state)
         session.stream.save()
         self._sessions.remove(session)
         self.context.run(self._close_everywhere(session, attachment, request), name="close session")
@@ -265,53 +313,6 @@ class ConnectionActor(Actor):
         except errors.LumiLinkError as error:
             log.info("the agent did not close its session: %s", error)
         self._stop_if_empty()
-
-    # ------------------------------------------------------------------ attachments
-
-    def _attach(self, message: AttachSession) -> None:
-        session, attachment = self._sessions.get(message.session_id), message.attachment
-        if session is None:
-            attachment.end(errors.SessionNotFoundError(f"no session {message.session_id}"))
-            return
-        if attachment.gone:
-            return
-        try:
-            begun = attaching.begin(session, message, self._scope.store.sealer)
-        except errors.LumiLinkError as error:
-            attachment.end(error)
-            return
-        askers = [Asker(attachment.client, request_id) for request_id in message.pending]
-        owed = [asker for asker in askers if self._prompting.owes(session, asker)]
-
-        def answer(first_seq: int) -> None:
-            attaching.answer(session, message, begun, first_seq)
-            self._catch_up(session, attachment)
-            for asker in owed:
-                self._prompting.recover(session, asker)
-
-        if begun.after + 1 >= session.history.first_seq:
-            answer(begun.after + 1)
-        else:
-            self.context.run(
-                self._answer_once_known(session, attachment, answer), name="look how much is kept"
-            )
-
-    async def _answer_once_known(
-        self, session: Session, attachment: Attachment, answer: Callable[[int], None]
-    ) -> None:
-        """Only the journal knows how much of the past is kept."""
-        try:
-            first_seq = await self._scope.store.recall.first_seq(session)
-        except errors.LumiLinkError as error:
-            attachment.end(error)
-            return
-        if not attachment.gone:
-            answer(first_seq)
-
-    def _catch_up(self, session: Session, attachment: Attachment) -> None:
-        if not attachment.catch_up(session.history):
-            past = self._scope.store.recall.show_past(session, attachment)
-            self.context.run(past, name="read back")
 
     # ------------------------------------------------------------------ the agent
 
@@ -360,23 +361,29 @@ class ConnectionActor(Actor):
             log.debug("cannot refuse %s: %s", message.method, closed)
 
     def _agent_waits(self, before: int) -> None:
-        toast = "The agent waits for memory" + (f": {before} are before it." if before else ".")
+        waits = notice(NoticeKind.AGENT_WAITS, queue=f": {before} are before it" if before else "")
         for session in self._sessions:
-            session.notice("agent-waits", "info", toast, before=before)
-        self._opening.notice("agent-waits", "info", toast, before=before)
+            session.notice(waits, before=before)
+        self._opening.notice(waits, before=before)
+
+    def _agent_stuck(self, error: errors.LumiLinkError) -> None:
+        self._port.retire()
+        self.context.run(self._port.let_go(), name="end a stuck agent")
+        self._comeback.leave(error)
 
     def _agent_gone(self, gone: AgentGone) -> None:
         """Its sessions stay. Whoever dials closes the link, also one that ended by itself."""
         if gone.closed.clean:
             return
         log.warning("agent of workspace %s ended: %s", self._scope.workspace_id, gone.closed.reason)
+        self.context.run(self._port.let_go(), name="let go of the agent")
+        if self._comeback.is_trying:
+            return
         for session in self._sessions:
             self._deciding.agent_away(session)
-            toast = "The agent ended unexpectedly."
-            session.notice("agent-closed", "error", toast, detail=gone.closed.reason)
-        self.context.run(self._port.let_go(), name="let go of the agent")
+            session.notice(notice(NoticeKind.AGENT_CLOSED), detail=gone.closed.reason)
         if not self._opening.is_under_way:
-            self._comeback.begin()
+            self._comeback.begin(errors.AgentClosedError(gone.closed.reason))
 
 
 async def _settled(sessions: list[Session]) -> None:

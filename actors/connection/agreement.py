@@ -14,10 +14,10 @@ from actors.protocol.handshake import (
     check_agent_version,
     gateway_client_capabilities,
 )
-from actors.protocol.members import decode
+from actors.protocol.members import decode, members_of
 from actors.protocol.models import InitializeParams, InitializeResult
 
-PROTOCOL_SEMVER: Final = f"{PROTOCOL_VERSION}.0.0"
+MAX_CAPABILITIES: Final = 100
 
 
 def initialize_params(client_initialize: bytes) -> dict[str, object]:
@@ -32,16 +32,31 @@ def initialize_params(client_initialize: bytes) -> dict[str, object]:
 
 
 def read_agreement(agent_result: bytes) -> dict[str, object]:
-    """Protocol and version that were agreed on, and who the agent says it is, for ``_meta.lumilink``.
+    """Who the agent says it is, for ``_meta.lumilink``.
 
-    Raises AgentProtocolError if the agent speaks no version of ours (FR-001), or does not say which.
+    Raises ProtocolMismatchError if it speaks no version of ours (FR-001), AgentProtocolError if it does not
+    say which.
     """
     try:
         result = decode(agent_result, InitializeResult)
     except msgspec.DecodeError:
         raise AgentProtocolError("the agent's answer to initialize has no protocolVersion") from None
     check_agent_version(result.protocol_version)
-    agreed: dict[str, object] = {"protocol": "acp", "protocolVersion": PROTOCOL_SEMVER}
-    if isinstance(result.agent_info, Raw):
-        agreed["agent"] = result.agent_info
-    return agreed
+    return {"agent": result.agent_info} if isinstance(result.agent_info, Raw) else {}
+
+
+def capabilities_in(agent_result: bytes) -> list[str]:
+    """The names of what the agent offers, such as ``loadSession`` and ``promptCapabilities.image``."""
+    offered = (members_of(agent_result) or {}).get("agentCapabilities", Raw(b"{}"))
+    found: list[str] = []
+    for name, value in (members_of(offered) or {}).items():
+        within = members_of(value) if name.endswith("Capabilities") else None
+        if within is None:
+            found += [name] if _is_offered(value) else []
+        else:
+            found += [f"{name}.{inner}" for inner, one in within.items() if _is_offered(one)]
+    return found[:MAX_CAPABILITIES]
+
+
+def _is_offered(value: Raw) -> bool:
+    return bytes(value) not in (b"null", b"false")

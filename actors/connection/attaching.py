@@ -61,6 +61,7 @@ def answer(session: Session, message: AttachSession, begun: Beginning, first_seq
         "firstSeq": max(begun.after + 1, first_seq),
         "reset": lost,
         "workspaceId": session.workspace_id,
+        **session.carriage.confirmed(),
     }
     attachment.say(message.request.raw_id, _frame(session, message, about), begun.head)
     session.ask_again(attachment, asked_up_to)

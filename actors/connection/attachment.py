@@ -16,6 +16,8 @@ from actors import errors
 from actors.connection.events import Event, EventKind, all_but
 from actors.connection.history import History
 from actors.connection.roles import Role
+from actors.connection.turn_notices import STATES as TURN_STATES
+from actors.connection.turn_notices import turn_notice
 from actors.link.channel import Channel
 
 WINDOW_FRAMES = 512
@@ -34,7 +36,9 @@ class Attachment:
 
     ``client`` is the id of the client's connection, which has one view of a session at a time. ``on_end`` is
     called when the session's side ends it, so that its stream can be forgotten. ``gone`` means that nothing
-    is shown any more, whoever ended it. ``role`` is what the client is in the session.
+    is shown any more, whoever ended it. ``role`` is what the client is in the session. ``witness_of`` is the
+    session whose turns it is told of, and its own prompts and decisions shown as everyone else's; empty if it
+    did not ask for that.
     """
 
     __slots__ = (
@@ -50,6 +54,7 @@ class Attachment:
         "position",
         "role",
         "stream",
+        "witness_of",
     )
 
     def __init__(
@@ -59,11 +64,13 @@ class Attachment:
         client: str,
         on_end: Callable[[Attachment], None] = _nobody,
         role: Role = Role.DRIVER,
+        witness_of: str = "",
     ) -> None:
         self.channel = channel
         self.stream = stream
         self.client = client
         self.role = role
+        self.witness_of = witness_of
         self.position = 0
         self.gone = False
         self._on_end = on_end
@@ -188,15 +195,21 @@ class Attachment:
     def _show(self, event: Event) -> None:
         self.position = event.seq
         if event.kind is _UPDATE or self._is_shown(event):
-            self._frames -= 1
-            self._size -= len(event.message)
-            self.channel.send_data(self.stream, event.message, event.seq)
+            self._send(event.message, event.seq)
+        elif self.witness_of and event.kind in TURN_STATES:
+            self._send(turn_notice(self.witness_of, event), event.seq)
+
+    def _send(self, message: bytes, seq: int) -> None:
+        self._frames -= 1
+        self._size -= len(message)
+        self.channel.send_data(self.stream, message, seq)
 
     def _is_shown(self, event: Event) -> bool:
         kind = event.kind
         if kind is EventKind.PROMPT:
             # Who loads the conversation is shown what it said itself, too.
-            return event.concerns != self.client or event.seq < self._asked_from
+            is_own = event.concerns == self.client and not self.witness_of
+            return not is_own or event.seq < self._asked_from
         # What was asked and told before this view began is over, or is asked again.
         if event.seq < self._asked_from:
             return False
@@ -204,7 +217,9 @@ class Attachment:
             return event.concerns in ("", self.client)
         if kind is EventKind.DECISION:
             told = event.concerns
-            return told in ("", self.client) or (told[0] == "!" and told != all_but(self.client))
+            if told in ("", self.client):
+                return True
+            return told[0] == "!" and (bool(self.witness_of) or told != all_but(self.client))
         return kind is EventKind.NOTICE
 
     def _send_private(self, request_id: bytes, message: bytes) -> None:

@@ -24,6 +24,9 @@ class AgentCalls:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, number: object) -> bool:
+        return number in self._waiting
+
     def start(self, on_outcome: OnOutcome) -> int:
         """A fresh id for a request. ``on_outcome`` is called once: with the answer, or an error.
 

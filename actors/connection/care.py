@@ -8,6 +8,7 @@ from typing import Final
 
 from actors.connection.health import Activity
 from actors.connection.messages import CheckIdle
+from actors.connection.notices import NoticeKind, notice
 from actors.connection.opening import Opening
 from actors.connection.port import AgentPort
 from actors.connection.prompting import Prompting
@@ -90,20 +91,17 @@ class Care:
     def _tell_of_health(self) -> None:
         if not self._port.judge():
             return
-        if self._port.state is ConnectionState.DEGRADED:
-            kind, severity, toast = "agent-degraded", "warning", "The agent answers slowly or not at all."
-        else:
-            kind, severity, toast = "agent-recovered", "info", "The agent answers as it should again."
+        is_degraded = self._port.state is ConnectionState.DEGRADED
+        of = notice(NoticeKind.AGENT_DEGRADED if is_degraded else NoticeKind.AGENT_RECOVERED)
         for session in self._sessions:
-            session.notice(kind, severity, toast)
+            session.notice(of)
 
     def _unstick(self, session: Session, now: float) -> None:
         turn, asked = session.turns.running, len(session.questions) > 0
         if turn is None or turn.call is None or turn.cancel_asked:
             return
         if self._port.progress.judged(now, turn_runs=True, person_asked=asked) is Activity.WEDGED:
-            toast = "The agent has said nothing for long and is stopped. Prompt it again."
-            session.notice("agent-wedged", "error", toast)
+            session.notice(notice(NoticeKind.AGENT_WEDGED))
             self._prompting.unstick(session)
 
 

@@ -20,6 +20,7 @@ from actors.connection.messages import (
     QuestionView,
     TellAgent,
 )
+from actors.connection.notices import NoticeKind, notice
 from actors.connection.port import AgentPort
 from actors.connection.questions import Decision, DecisionState, Question
 from actors.connection.session import Session
@@ -175,8 +176,8 @@ class Deciding:
         _void(session, questions)
         for decision in decisions:
             if decision.state is DecisionState.ANSWERED:
-                toast = "The agent went away before it heard the answer, and did not ask again."
-                session.notice("answer-unheard", "warning", toast, questionId=decision.question.question_id)
+                unheard = notice(NoticeKind.ANSWER_UNHEARD)
+                session.notice(unheard, questionId=decision.question.question_id)
         if decisions:
             session.stream.save()
 

@@ -34,6 +34,10 @@ class EventKind(StrEnum):
     """A worker took the session on, under this fence. Shown to nobody."""
     NOTICE = "notice"
     """A disruption or a recovery: shown to all who are there."""
+    CONNECTION = "connection"
+    """The state of the link to the agent is another one; see ``chronicle.py``. Shown to nobody."""
+    PROTOCOL = "protocol"
+    """The session is carried otherwise from here on. Shown to nobody."""
 
 
 NOBODY = "-"

@@ -11,8 +11,8 @@ from actors.agents.link import AgentLink
 from actors.agents.process_tree import memory_of
 from actors.agents.room import AgentRoom
 from actors.agents.stdio import StdioLink
-from actors.agents.target import TargetKind
-from actors.connection.messages import ConnectionSettings, MakeRoom
+from actors.agents.target import AgentTarget, TargetKind
+from actors.connection.messages import MakeRoom
 from actors.kernel.ref import ActorRef
 
 
@@ -24,17 +24,22 @@ class Lodging:
         room: AgentRoom,
         owner: ActorRef,
         installation: str,
-        settings: ConnectionSettings,
+        target: AgentTarget,
+        wait_s: float,
         on_wait: Callable[[int], None],
     ) -> None:
         self._room = room
         self._owner = owner
         self._installation = installation
-        self._kind = settings.target.label
-        self._wait_s = settings.agent_wait_s
-        self._is_needed = settings.target.kind is TargetKind.STDIO
+        self._wait_s = wait_s
         self._on_wait = on_wait
+        self.use(target)
         self._measured: AgentLink | None = None
+
+    def use(self, target: AgentTarget) -> None:
+        """From now on it is the agent at ``target`` that may need a place; the one before is gone."""
+        self._kind = target.label
+        self._is_needed = target.kind is TargetKind.STDIO
 
     def starting(self) -> AbstractAsyncContextManager[None]:
         """Hold this while the agent starts. Raises AgentMemoryError; see ``AgentRoom.starting``."""

@@ -21,10 +21,14 @@ from actors.protocol.envelope import Envelope
 class ConnectionSettings:
     """How connections are made and kept. Times in seconds, sizes in bytes.
 
-    ``agent_environment`` are patterns of the names of variables that a local agent inherits.
+    ``target`` is the agent. Where it speaks ACP, ``fallback`` may be the same one over HTTP, and
+    ``fallback_enabled`` says whether a session that ACP fails goes on there. ``agent_environment`` are
+    patterns of the names of variables that a local agent inherits.
     """
 
     target: AgentTarget
+    fallback: AgentTarget | None = None
+    fallback_enabled: bool = True
     agent_start_timeout_s: float = 60.0
     request_timeout_s: float = 60.0
     cancel_grace_s: float = 30.0
@@ -213,6 +217,10 @@ class JournalAway:
     """Whether the journal's store is away: what happens waits until it is back."""
 
     away: bool
+
+
+class SwitchDue:
+    """Time to see again whether what the workspace has decided can be carried out."""
 
 
 class BringBack:

@@ -11,17 +11,23 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from actors import errors
+from actors.connection import notices
 from actors.connection.attachment import Attachment
+from actors.connection.carriage import Carriage, carriage_of
+from actors.connection.carrying import Carrying, asks_for_login, is_of_agent
 from actors.connection.choices import Choice
+from actors.connection.chronicle import Chronicle
+from actors.connection.comeback import Comeback
 from actors.connection.messages import ForkSession, OpenSession
+from actors.connection.notices import Notice
 from actors.connection.port import AgentPort
 from actors.connection.record import SessionRecord, now_iso
-from actors.connection.rejoining import Rejoining
 from actors.connection.scope import Scope
 from actors.connection.session import Session
 from actors.connection.store import OnLost
 from actors.connection.table import SessionTable
-from actors.protocol import compose, rewrite
+from actors.migration.contract import SampleKind
+from actors.protocol import rewrite
 from actors.protocol.envelope import Envelope, MessageKind, parse, result_of, result_raw
 from actors.protocol.models import NewSessionResult
 
@@ -37,6 +43,7 @@ class _Wanted:
     cwd: str
     initialize: bytes
     surroundings: bytes
+    carriage: Carriage
     choices: tuple[Choice, ...] = ()
 
 
@@ -52,14 +59,18 @@ class Opening:
         port: AgentPort,
         table: SessionTable,
         scope: Scope,
-        rejoining: Rejoining,
+        carrying: Carrying,
+        chronicle: Chronicle,
+        comeback: Comeback,
         show: Callable[[Envelope], None],
         lost: OnLost,
     ) -> None:
         self._port = port
         self._table = table
         self._scope = scope
-        self._rejoining = rejoining
+        self._carrying = carrying
+        self._chronicle = chronicle
+        self._comeback = comeback
         self._show = show
         self._on_lost = lost
         self._under_way: dict[str, Attachment] = {}
@@ -80,11 +91,10 @@ class Opening:
         """Let the agent make a second session out of one; false if that came to nothing."""
         return await self._attempt(request.new_session_id, request.attachment, self._fork(request))
 
-    def notice(self, kind: str, severity: str, toast: str, **more: object) -> None:
+    def notice(self, of: Notice, **more: object) -> None:
         """Tell the clients whose sessions are being made of something. It is no event of theirs yet."""
         for session_id, attachment in self._under_way.items():
-            params = {"sessionId": session_id, "kind": kind, "severity": severity, "toast": toast, **more}
-            attachment.say_now(b"", compose.notification("_lumilink/notice", params))
+            attachment.say_now(b"", notices.frame(session_id, of, more))
 
     def hold(self, message: Envelope) -> bool:
         """Keep a message for a session that is not there yet; false if none is being made.
@@ -126,25 +136,70 @@ class Opening:
         return succeeded
 
     async def _open(self, request: OpenSession) -> None:
-        await self._port.open(request.cwd, request.client_initialize)
-        answer = await self._port.call_forwarded(request.request, self._scope.settings.agent_start_timeout_s)
-        made = _Wanted(request.session_id, request.cwd, request.client_initialize, request.surroundings)
-        self._opened(made, request.attachment, request.request, answer)
+        carriage = carriage_of(request.request)
+        self._carrying.begin(request.session_id, carriage)
+        failure: errors.LumiLinkError | None = None
+        try:
+            answer = await self._begin(request)
+        except errors.LumiLinkError as error:
+            if not self._carrying.may_fall_back(error, carriage):
+                raise
+            failure = error
+            answer = await self._begin_over_http(request, carriage, failure)
+        around = request.surroundings
+        made = _Wanted(request.session_id, request.cwd, request.client_initialize, around, carriage)
+        session = self._opened(made, request.attachment, request.request, answer)
+        if failure is not None:
+            self._carrying.began_over_http(session, failure)
+
+    async def _begin(self, request: OpenSession) -> Envelope:
+        """Dial the agent and ask it for a session; its answer."""
+        await self._carrying.dial(request.cwd, request.client_initialize)
+        return await self._ask(request.request)
+
+    async def _begin_over_http(
+        self, request: OpenSession, carriage: Carriage, failure: errors.LumiLinkError
+    ) -> Envelope:
+        """As ``_begin``, where that has failed over ACP. If this fails too, both are told."""
+        log.info("workspace %s: no session over ACP: %s", self._scope.workspace_id, failure)
+        self._early.clear()
+        self._early_bytes = 0
+        self._carrying.fall_back_at_opening(carriage, failure)
+        try:
+            return await self._begin(request)
+        except errors.LumiLinkError as error:
+            raise type(failure)(f"{failure.detail}; and over HTTP: {error.detail}") from None
+
+    async def _ask(self, request: Envelope) -> Envelope:
+        """The agent's answer to what makes a session, which is a sample of how well that goes."""
+        try:
+            answer = await self._port.call_forwarded(request, self._scope.settings.agent_start_timeout_s)
+        except errors.LumiLinkError as error:
+            if is_of_agent(error):
+                self._carrying.note(SampleKind.SET_UP, ok=False)
+            raise
+        if not asks_for_login(answer):
+            self._carrying.note(SampleKind.SET_UP, ok=answer.kind is not MessageKind.ERROR)
+        return answer
 
     async def _fork(self, request: ForkSession) -> None:
         source = self._table.get(request.session_id)
         if source is None:
             raise errors.SessionNotFoundError(f"no session {request.session_id}")
-        await self._rejoining.ensure()
+        await self._comeback.reach()
         if not self._port.offers("sessionCapabilities", "fork"):
             raise errors.AgentCapabilityError("this agent cannot fork sessions")
         frame = rewrite.with_session(request.request.frame, source.session_id, source.agent_id)
-        answer = await self._port.call_forwarded(parse(frame), self._scope.settings.agent_start_timeout_s)
-        chosen = tuple(source.choices)
-        made = _Wanted(request.new_session_id, source.cwd, source.initialize, source.surroundings, chosen)
+        answer = await self._ask(parse(frame))
+        carriage, chosen = source.carriage.forked(), tuple(source.choices)
+        made = _Wanted(
+            request.new_session_id, source.cwd, source.initialize, source.surroundings, carriage, chosen
+        )
         self._opened(made, request.attachment, request.request, answer)
 
-    def _opened(self, wanted: _Wanted, attachment: Attachment, request: Envelope, answer: Envelope) -> None:
+    def _opened(
+        self, wanted: _Wanted, attachment: Attachment, request: Envelope, answer: Envelope
+    ) -> Session:
         frame = rewrite.with_id(answer, request.echo_id)
         if answer.kind is MessageKind.ERROR:
             attachment.say_now(request.raw_id, frame)
@@ -155,14 +210,20 @@ class Opening:
             raise errors.AgentProtocolError("the agent said too much of a session before it named it")
         session = self._session(wanted, answer)
         frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)
-        about = {"workspaceId": session.workspace_id, **self._port.agreement}
+        about = {
+            "workspaceId": session.workspace_id,
+            **session.carriage.confirmed(),
+            **self._port.agreement,
+        }
         frame = rewrite.with_meta(frame, about, part="result")
         self._table.add(session)
+        self._chronicle.begun(session, self._port.state)
         session.attach(attachment, 0)
         # Only the answer tells the client the session's id, so it follows on the event that begins the
         # session and comes before all others. What the client is told of, the journal has.
         attachment.say(request.raw_id, frame, session.stream.last_seq)
         attachment.catch_up(session.history)
+        return session
 
     def _session(self, wanted: _Wanted, answer: Envelope) -> Session:
         begun = SessionRecord(
@@ -177,6 +238,7 @@ class Opening:
             title=None,
             updated_at=now_iso(),
             choices=wanted.choices,
+            carriage=wanted.carriage,
         )
         return self._scope.store.begin(begun, wanted.surroundings, self._scope.lease, self._on_lost)
 

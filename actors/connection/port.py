@@ -13,10 +13,12 @@ from actors.agents.dial import dial
 from actors.agents.inherited import inherited_environment
 from actors.agents.link import AgentLink, DialOptions
 from actors.agents.orphans import marks
-from actors.agents.target import TargetKind
+from actors.agents.target import AgentTarget, TargetKind
 from actors.connection import states
 from actors.connection.agreement import initialize_params, read_agreement
 from actors.connection.calls import AgentCalls, OnOutcome
+from actors.connection.chronicle import Move
+from actors.connection.figures import figures_of
 from actors.connection.health import ConnectionHealth, Progress, Verdict
 from actors.connection.inbox import AgentInbox
 from actors.connection.lodging import Lodging
@@ -24,6 +26,7 @@ from actors.connection.messages import AgentGone, ConnectionSettings
 from actors.connection.states import ConnectionState
 from actors.kernel.ref import ActorRef
 from actors.protocol import compose, rewrite
+from actors.protocol.agent_protocol import AgentProtocol
 from actors.protocol.envelope import Envelope, MessageKind, parse, request_id_of, result_raw
 from actors.protocol.handshake import has_capability
 from actors.protocol.members import split
@@ -45,7 +48,7 @@ class AgentPort:
 
     ``life`` is that of the worker, for agents that are processes of it. ``on_update`` gets each plain
     ``session/update`` with its frame, and says whether that was all. Of the rest ``on_message`` gets every
-    request and notification; answers go to who asked.
+    request and notification; answers go to who asked. ``on_move`` hears of each change of state.
     """
 
     def __init__(
@@ -55,10 +58,14 @@ class AgentPort:
         on_update: Callable[[UpdateParams, bytes], bool],
         on_message: Callable[[Envelope], None],
         on_gone: Callable[[AgentGone], None],
+        on_move: Callable[[Move], None],
         lodging: Lodging,
         life: str = "",
     ) -> None:
         self.state = ConnectionState.DISCONNECTED
+        self.target = settings.target
+        is_http = self.target.kind is TargetKind.AGENTAPI
+        self.protocol = AgentProtocol.HTTP if is_http else AgentProtocol.ACP
         self.profile = _UNKNOWN
         self.lodging = lodging
         self.agreement: dict[str, object] = {}
@@ -67,10 +74,11 @@ class AgentPort:
         self._on_update = on_update
         self._on_message = on_message
         self._on_gone = on_gone
+        self._on_move = on_move
         self._owner = owner
         self._life = life
         self._calls = AgentCalls()
-        self._inbox = AgentInbox(owner, settings.target.label)
+        self._inbox = AgentInbox(owner, self.target.label)
         self._link: AgentLink | None = None
         self.health = ConnectionHealth()
         self.progress = Progress(settings.stall_timeout_s)
@@ -95,7 +103,7 @@ class AgentPort:
 
         One over stdio never is: its process ended. What one can do that another worker had is not known yet.
         """
-        if self._settings.target.kind is TargetKind.STDIO:
+        if self.target.kind is TargetKind.STDIO:
             return False
         return (
             self.profile == _UNKNOWN
@@ -103,31 +111,55 @@ class AgentPort:
             or self.offers("sessionCapabilities", "resume")
         )
 
-    async def open(self, cwd: str, client_initialize: bytes) -> None:
+    def turn(self, protocol: AgentProtocol, target: AgentTarget, cause: str = "") -> None:
+        """Reach another agent from now on, over ``protocol``. Its link is another connection than the one
+        that is left, which is let go at the next ``open``, or by ``let_go``.
+
+        A connection over ACP is rolled back until it is returned to.
+        """
+        left, taken = ConnectionState.ROLLED_BACK, ConnectionState.DISCONNECTED
+        if protocol is AgentProtocol.ACP:
+            left, taken = taken, left
+        if self.state is not left:
+            self._move(left, cause=cause)
+        self.aim(protocol, target)
+        self.state = taken
+        self.profile, self.agreement = _UNKNOWN, {}
+        self.health = ConnectionHealth()
+
+    def aim(self, protocol: AgentProtocol, target: AgentTarget) -> None:
+        """The agent to reach, while none was yet."""
+        self.protocol, self.target = protocol, target
+
+    async def open(self, target: AgentTarget, cwd: str, client_initialize: bytes) -> None:
         """Dial and shake hands, within ``agent_start_timeout_s``; a link of before is let go first.
 
         A process of ours waits for memory before that. Raises AgentMemoryError, AgentStartError,
-        AgentUnreachableError, AgentTimeoutError, AgentClosedError or AgentProtocolError (no common version,
-        both are named).
+        AgentUnreachableError, AgentTimeoutError, AgentClosedError, AgentProtocolError or
+        ProtocolMismatchError (no common version, both are named).
         """
         await self.let_go()
+        self.target = target
+        self.lodging.use(target)
         again = ConnectionState.RECONNECTING if self.state is ConnectionState.ERROR else None
-        self.state = states.check(self.state, again or ConnectionState.CONNECTING)
+        self._move(again or ConnectionState.CONNECTING)
         try:
             await self._open(cwd, client_initialize)
-        except BaseException:
-            self._fail()
+        except errors.LumiLinkError as error:
+            self._fail(error)
             raise
-        self.state = states.check(self.state, ConnectionState.CONNECTED)
+        except BaseException:
+            self._fail(errors.AgentClosedError("it was given up before the agent had answered"))
+            raise
+        self._move(ConnectionState.CONNECTED)
 
     async def _open(self, cwd: str, client_initialize: bytes) -> None:
         settings = self._settings
-        self._inbox = AgentInbox(self._owner, settings.target.label)
+        self._inbox = AgentInbox(self._owner, self.target.label)
         self._inbox.press(self._pressed)
-        env = inherited_environment(settings.agent_environment) | marks(self._life)
         options = DialOptions(
             cwd=cwd,
-            env=env,
+            env=self._environment(),
             max_frame_bytes=settings.max_frame_bytes,
             idle_timeout_s=settings.reconnect.idle_timeout_s,
         )
@@ -135,30 +167,40 @@ class AgentPort:
             await self._shake_hands(options, client_initialize)
         self.lodging.rests()
 
+    def _environment(self) -> dict[str, str]:
+        """What a process of ours gets. All others have an environment of their own."""
+        if self.target.kind is not TargetKind.STDIO:
+            return {}
+        return inherited_environment(self._settings.agent_environment) | marks(self._life)
+
     async def _shake_hands(self, options: DialOptions, client_initialize: bytes) -> None:
         settings = self._settings
         try:
             async with asyncio.timeout(settings.agent_start_timeout_s):
-                self._link = await dial(settings.target, self._inbox, options)
+                self._link = await dial(self.target, self._inbox, options)
                 self._inbox.bind(self._link)
                 params = initialize_params(client_initialize)
                 answer = await self.call("initialize", params, settings.agent_start_timeout_s)
         except TimeoutError:
             raise errors.AgentTimeoutError(
-                f"{settings.target.label} was not reached in {settings.agent_start_timeout_s:g} s"
+                f"{self.target.label} was not reached in {settings.agent_start_timeout_s:g} s"
             ) from None
         except errors.AgentClosedError as error:
             raise errors.AgentStartError(error.detail) from None
         if answer.kind is MessageKind.ERROR:
-            raise errors.AgentProtocolError(f"{settings.target.label} refused initialize")
+            raise errors.AgentProtocolError(f"{self.target.label} refused initialize")
         self.profile = result_raw(answer)
         self.agreement = read_agreement(self.profile)
 
     async def close(self) -> None:
         """End the link; nothing of it is left afterwards. Once more is no harm."""
-        if self.state is not ConnectionState.DISCONNECTED:
-            self.state = states.check(self.state, ConnectionState.DISCONNECTED)
+        self.retire()
         await self.let_go()
+
+    def retire(self) -> None:
+        """Use the link no more, which is let go a moment later."""
+        if self.state is not ConnectionState.DISCONNECTED:
+            self._move(ConnectionState.DISCONNECTED)
 
     async def let_go(self) -> None:
         """End the link, whatever becomes of the connection."""
@@ -176,7 +218,7 @@ class AgentPort:
     def send(self, frame: bytes) -> None:
         """Send a message as it is. Raises AgentClosedError, FrameTooLargeError or MailboxFullError."""
         if self._link is None or self.state not in _TALKING:
-            raise errors.AgentClosedError(f"{self._settings.target.label} is gone")
+            raise errors.AgentClosedError(f"{self.target.label} is gone")
         self._link.send(frame)
         self.progress.note(_now())
 
@@ -236,6 +278,10 @@ class AgentPort:
             error = errors.AgentTimeoutError(f"no answer to {method} in {deadline_s:g} s")
             self._calls.settle(number, error)
             raise error from None
+
+    def awaits(self, number: int) -> bool:
+        """Whether a request is unanswered."""
+        return number in self._calls
 
     def settle(self, number: int, error: errors.LumiLinkError) -> bool:
         """End a request from our side; false if it was answered already."""
@@ -298,12 +344,12 @@ class AgentPort:
             if kind is MessageKind.NOTIFICATION or kind is MessageKind.REQUEST:
                 self._on_message(message)
             elif not self._calls.settle(message.id, message):
-                log.debug("%s answered a request that nobody asks", self._settings.target.label)
+                log.debug("%s answered a request that nobody asks", self.target.label)
         except errors.LumiLinkError as error:
             self._fault(frame, error)
 
     def _fault(self, frame: bytes, error: errors.LumiLinkError) -> None:
-        label = self._settings.target.label
+        label = self.target.label
         self._faults += 1
         if self._faults <= 3 or self._faults % LOG_EVERY == 0:
             log.warning("%s sent a bad message (%d so far): %s", label, self._faults, error)
@@ -319,9 +365,9 @@ class AgentPort:
             log.debug("cannot tell %s: %s", label, closed)
 
     def _gone(self, gone: AgentGone) -> None:
-        self._fail()
-        reason = f"{self._settings.target.label} ended: {gone.closed.reason}"
-        self._calls.fail_all(errors.AgentClosedError(reason))
+        error = errors.AgentClosedError(f"{self.target.label} ended: {gone.closed.reason}")
+        self._fail(error)
+        self._calls.fail_all(error)
         self._on_gone(gone)
 
     def judge(self) -> bool:
@@ -332,25 +378,22 @@ class AgentPort:
         then = ConnectionState.DEGRADED if verdict is Verdict.DEGRADED else ConnectionState.CONNECTED
         changed = then is not self.state
         if changed:
-            self.state = states.check(self.state, then)
+            self._move(then)
         return changed
 
     def describe(self) -> dict[str, object]:
         """The link's state and figures, as lists show them; times in milliseconds."""
-        found = self.health.snapshot(_now())
-        p95 = None if found.latency_p95_s is None else round(found.latency_p95_s * 1000, 1)
-        heard = None if found.last_heard is None else round((_now() - found.last_heard) * 1000)
-        return {
-            "state": self.state.value,
-            "silentForMs": heard,
-            "latencyP95Ms": p95,
-            "throughputPerMin": found.throughput_per_min,
-            "successRate": round(found.success_rate, 4),
-        }
+        figures = figures_of(self.health, self.profile, _now())
+        return {"state": self.state.value, "protocol": self.protocol.value, **figures.shown()}
 
-    def _fail(self) -> None:
+    def _fail(self, error: errors.LumiLinkError) -> None:
         if ConnectionState.ERROR in states.TRANSITIONS[self.state]:
-            self.state = states.check(self.state, ConnectionState.ERROR)
+            self._move(ConnectionState.ERROR, error)
+
+    def _move(self, to: ConnectionState, error: errors.LumiLinkError | None = None, cause: str = "") -> None:
+        was, self.state = self.state, states.check(self.state, to)
+        figures = figures_of(self.health, self.profile, _now())
+        self._on_move(Move(was, to, self.protocol, error, cause, figures))
 
     def offers(self, *path: str) -> bool:
         """Whether the agent's capabilities hold an object or true at ``path``."""

@@ -6,43 +6,64 @@ takes the session up after a crash knows of every prompt whether it ran, and wha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from actors import errors
 from actors.connection.attachment import Attachment
+from actors.connection.carrying import Carrying, asks_for_login
+from actors.connection.comeback import Comeback
 from actors.connection.events import Asker
 from actors.connection.messages import CancelOverdue
 from actors.connection.port import AgentPort
 from actors.connection.recall import Recall
 from actors.connection.record import OpenTurn
-from actors.connection.rejoining import Rejoining
+from actors.connection.recount import preceded
 from actors.connection.session import Session
 from actors.connection.turns import CANCELLED, Outcome, Turn, TurnEnd
 from actors.kernel.actor import ActorContext
+from actors.migration.contract import SampleKind
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, params_of
 from actors.protocol.members import split
 from actors.protocol.models import PromptParams
 
+SETTLE_S: Final = 30.0
+FAILURES_IN_A_ROW: Final = 3
+"""After so many turns that failed one after the other ACP is given up, where there is something else."""
+
 
 class Prompting:
-    """Runs the prompts of one connection's sessions, one at a time in each."""
+    """Runs the prompts of one connection's sessions, one at a time in each.
+
+    ``on_stuck`` is called before a turn is ended of which an agent made nothing, even when it was cancelled.
+    ``on_between`` is called between two turns: what is done there comes before the next one.
+    """
 
     def __init__(
         self,
         context: ActorContext,
         port: AgentPort,
-        rejoining: Rejoining,
+        carrying: Carrying,
+        comeback: Comeback,
         recall: Recall,
         cancel_grace_s: float,
+        on_stuck: Callable[[errors.LumiLinkError], None],
+        on_between: Callable[[], None],
     ) -> None:
         self._context = context
         self._port = port
-        self._rejoining = rejoining
+        self._carrying = carrying
+        self._comeback = comeback
         self._recall = recall
         self._cancel_grace_s = cancel_grace_s
+        self._on_stuck = on_stuck
+        self._on_between = on_between
+        self._failures = 0
 
     def prompt(self, session: Session, attachment: Attachment, message: Envelope) -> None:
         """Take a prompt: start it, queue it, or, where it was said before, join it.
@@ -108,15 +129,13 @@ class Prompting:
             self._finish(session, turn, CANCELLED)
         return turn is not None
 
-    def cancel_overdue(self, message: CancelOverdue) -> bool:
-        """The agent had its time: unless it ended the turn, the turn is ended without it.
-
-        True if an agent that is stuck has to go.
-        """
+    def cancel_overdue(self, message: CancelOverdue) -> None:
+        """The agent had its time: unless it ended the turn, the turn is ended without it."""
         error: errors.LumiLinkError = errors.RequestCancelledError("the agent did not end the turn")
-        if message.stuck:
+        if message.stuck and self._port.awaits(message.call):
             error = errors.AgentClosedError("the agent was stuck in the turn and did not end it")
-        return self._port.settle(message.call, error) and message.stuck
+            self._on_stuck(error)
+        self._port.settle(message.call, error)
 
     def unstick(self, session: Session) -> None:
         """The agent is stuck in its turn: cancel it, and if that does not help, end it without the agent."""
@@ -169,20 +188,40 @@ class Prompting:
 
     def _start(self, session: Session, turn: Turn) -> None:
         """The turn has come. An agent that is away is brought back first, and says what we have missed."""
-        if self._port.is_connected and not self._rejoining.is_under_way:
+        if self._is_there and session.carriage.heard is None:
             self._begin(session, turn)
         else:
             self._context.run(self._start_when_there(session, turn), name="wake the agent")
 
+    @property
+    def _is_there(self) -> bool:
+        return self._port.is_connected and self._comeback.is_over
+
     async def _start_when_there(self, session: Session, turn: Turn) -> None:
         try:
-            await self._rejoining.ensure()
+            while True:
+                await self._comeback.reach()
+                turn.context = await self._unheard(session)
+                if self._is_there:
+                    break
         except errors.LumiLinkError as error:
             if turn.outcome is None:
                 self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, error))
             return
         if turn.outcome is None:
             self._begin(session, turn)
+
+    async def _unheard(self, session: Session) -> str:
+        """What the agent has not heard of the conversation, all of which the journal has by then."""
+        heard = session.carriage.heard
+        if heard is None:
+            return ""
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                await session.stream.settled()
+        except TimeoutError:
+            raise errors.JournalUnavailableError("the journal takes nothing now") from None
+        return await self._recall.unheard(session, heard)
 
     def _begin(self, session: Session, turn: Turn) -> None:
         """The prompt enters the conversation now, not while the turn before it was still running."""
@@ -202,13 +241,31 @@ class Prompting:
             if turn.call is None and isinstance(outcome, errors.LumiLinkError):
                 # It never left us.
                 self._finish(session, turn, Outcome.of_error(TurnEnd.NEVER_STARTED, outcome))
-            else:
-                self._finish(session, turn, _outcome(session, outcome))
+                return
+            ended = _outcome(session, outcome)
+            if ended.end is TurnEnd.COMPLETED:
+                session.carriage.heard = None
+            if isinstance(outcome, errors.LumiLinkError) or not asks_for_login(outcome):
+                self._judge(ended)
+            self._finish(session, turn, ended)
 
         self._port.lodging.works()
-        call = self._port.forward(turn.prompt, (session.session_id, session.agent_id), told)
+        prompt = preceded(turn.prompt, turn.context) if turn.context else turn.prompt
+        call = self._port.forward(prompt, (session.session_id, session.agent_id), told)
         if turn.outcome is None:
             turn.call = call
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Take a turn that the agent had as a sample of how well it goes. A cancelled one says nothing."""
+        if outcome.end is TurnEnd.CANCELLED:
+            return
+        ok = outcome.end is TurnEnd.COMPLETED
+        self._carrying.note(SampleKind.TURN, ok=ok)
+        self._failures = 0 if ok else self._failures + 1
+        if self._failures >= FAILURES_IN_A_ROW:
+            self._failures = 0
+            count = FAILURES_IN_A_ROW
+            self._comeback.leave(errors.AgentProtocolError(f"{count} turns failed one after the other"))
 
     def _finish(self, session: Session, turn: Turn, outcome: Outcome) -> None:
         following = session.turns.finish(turn, outcome)
@@ -218,6 +275,8 @@ class Prompting:
             session.end_turn(turn, outcome)
         else:
             session.tell_outcome(tuple(turn.askers), outcome)
+        if turn.number:
+            self._on_between()
         if following is not None:
             self._start(session, following)
         elif self._port.is_connected:

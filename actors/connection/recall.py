@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec import Struct, field
 
 from actors import errors
 from actors.connection.attaching import start_over
 from actors.connection.attachment import Attachment
 from actors.connection.events import Event, EventKind, from_entry
+from actors.connection.recount import Recount
 from actors.connection.session import Session
 from actors.connection.turns import Outcome, outcome_of
 from actors.journal.contract import Journal, Page
+from actors.protocol.agent_protocol import AgentProtocol
 
 PAGE_EVENTS = 512
 PAGE_BYTES = 256 * 1024
 PAGES_AT_ONCE = 4
+RECOUNTED_EVENTS = 20_000
+"""So many of the newest events are looked at for what an agent has not heard."""
 
 
 class Recall:
@@ -66,22 +74,49 @@ class Recall:
             raise errors.SessionNotFoundError("the outcome of this prompt is no longer kept")
         return outcome_of(from_entry(page.entries[0]).message)
 
-    async def conversation(self, session: Session) -> list[bytes]:
-        """All updates and prompts that are committed and kept, in order."""
+    async def conversation(self, session: Session, over: AgentProtocol) -> list[bytes]:
+        """All updates and prompts that are committed and kept, in order, of the times when ``over`` carried
+        the session: what its agent over that protocol has said and heard itself.
+        """
         found: list[bytes] = []
-        after = 0
-        while True:
-            page = await self._page(session, after)
+        since_turn: list[bytes] = []
+        async for page in self._pages(session, 0):
             if page.gap:
                 found.clear()
+                since_turn.clear()
+            for event in map(from_entry, page.entries):
+                if _is_said(event):
+                    since_turn.append(event.message)
+                elif event.kind is EventKind.PROTOCOL:
+                    if msgspec.json.decode(event.message, type=_Turned).was is over:
+                        found += since_turn
+                    since_turn.clear()
+        return found + since_turn
+
+    async def unheard(self, session: Session, after_seq: int) -> str:
+        """What was said after an event, as a text for an agent that has not heard it; see ``recount.py``."""
+        recount = Recount()
+        newest = max(after_seq, session.history.last_seq - RECOUNTED_EVENTS)
+        async for page in self._pages(session, newest):
+            recount.add(event.message for event in map(from_entry, page.entries) if _is_said(event))
+        return recount.text()
+
+    async def _pages(self, session: Session, after_seq: int) -> AsyncIterator[Page]:
+        """All that is committed and kept after an event."""
+        after = after_seq
+        while True:
+            page = await self._page(session, after)
             if not page.entries:
-                return found
-            events = [from_entry(entry) for entry in page.entries]
-            found += [event.message for event in events if _is_said(event)]
-            after = events[-1].seq
+                return
+            yield page
+            after = page.entries[-1].seq
 
     async def _page(self, session: Session, after_seq: int) -> Page:
         return await self._journal.read(session.stream.name, after_seq, PAGE_EVENTS, PAGE_BYTES)
+
+
+class _Turned(Struct):
+    was: AgentProtocol = field(name="from")
 
 
 def _first_seq(first_kept: int, session: Session) -> int:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from actors import errors
+from actors.connection.carriage import Carriage
 from actors.connection.choices import Choice
 
 REMEMBERED = 32
@@ -83,6 +84,7 @@ class SessionRecord(msgspec.Struct, frozen=True):
     asked: tuple[OpenQuestion, ...] = ()
     choices: tuple[Choice, ...] = ()
     untold: tuple[UntoldAnswer, ...] = ()
+    carriage: Carriage = msgspec.field(default_factory=Carriage)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,14 +12,18 @@ import logging
 import msgspec
 
 from actors import errors
+from actors.connection.carrying import Carrying, is_of_agent
 from actors.connection.choices import Choice
 from actors.connection.deciding import Deciding
+from actors.connection.notices import NoticeKind, notice
 from actors.connection.port import AgentPort
 from actors.connection.recall import Recall
 from actors.connection.replay import ReplayFilter
 from actors.connection.session import Session
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
+from actors.migration.contract import SampleKind
+from actors.protocol.agent_protocol import AgentProtocol
 from actors.protocol.envelope import MessageKind, error_of, result_of, result_raw
 from actors.protocol.models import NewSessionResult
 
@@ -36,6 +40,7 @@ class Rejoining:
         sessions: SessionTable,
         recall: Recall,
         deciding: Deciding,
+        carrying: Carrying,
         timeout_s: float,
     ) -> None:
         self._context = context
@@ -43,6 +48,7 @@ class Rejoining:
         self._sessions = sessions
         self._recall = recall
         self._deciding = deciding
+        self._carrying = carrying
         self._timeout_s = timeout_s
         self._task: asyncio.Task[errors.LumiLinkError | None] | None = None
 
@@ -81,23 +87,30 @@ class Rejoining:
         for session in sessions:
             # Nothing that was asked on an earlier link has an id on the new one, whoever ended that.
             self._deciding.agent_away(session)
-        await self._port.open(sessions[0].cwd, sessions[0].initialize)
+        await self._carrying.settle()
+        await self._carrying.dial(sessions[0].cwd, sessions[0].initialize)
         try:
             for session in sessions:
                 await self._bring(session)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, errors.LumiLinkError) and is_of_agent(error):
+                self._carrying.note(SampleKind.SET_UP, ok=False)
             await self._port.close()
             raise
+        self._carrying.note(SampleKind.SET_UP, ok=True)
 
     async def _bring(self, session: Session) -> None:
         """``session/resume`` if the agent can and no turn was cut off; else ``session/load``; else anew.
 
-        What it refuses, because it has forgotten the session, is followed by the next.
+        What it refuses, because it has forgotten the session, is followed by the next. An agent that never
+        had the session is not asked for it.
         """
         again = msgspec.json.decode(session.surroundings, type=dict[str, msgspec.Raw])
         setup: dict[str, object] = {"cwd": session.cwd, **again}
         params = {"sessionId": session.agent_id, **setup}
-        loads, resumes = self._port.offers("loadSession"), self._port.offers("sessionCapabilities", "resume")
+        known = bool(session.agent_id)
+        loads = known and self._port.offers("loadSession")
+        resumes = known and self._port.offers("sessionCapabilities", "resume")
         others: list[Choice] | None = None
         if resumes and not (session.cut_off and loads):
             others = await self._resume(session, params)
@@ -107,8 +120,10 @@ class Rejoining:
         if others is None:
             others = await self._begin_anew(session, setup)
         self._deciding.agent_back(session, remembers=remembers)
-        for choice in others:
-            await self._choose_again(session, choice)
+        # Over HTTP there is no way to say them; they are kept for when the session returns.
+        if self._carrying.protocol is AgentProtocol.ACP:
+            for choice in others:
+                await self._choose_again(session, choice)
         session.cut_off = False
         session.stream.save()
 
@@ -120,16 +135,18 @@ class Rejoining:
             return
         session.choices.drop(choice)
         what = f"the option {choice.option}" if choice.option else "the mode"
-        toast = f"The agent did not take {what} again that was set before."
-        session.notice("choice-lost", "warning", toast, method=choice.method, value=choice.value)
+        lost = notice(NoticeKind.CHOICE_LOST, what=what)
+        session.notice(lost, method=choice.method, value=choice.value)
 
     async def _begin_anew(self, session: Session, setup: dict[str, object]) -> list[Choice]:
         answer = await self._port.call("session/new", setup, self._timeout_s)
         if answer.kind is MessageKind.ERROR:
             raise errors.AgentProtocolError(f"the agent refused session/new: {error_of(answer).message}")
         self._sessions.rename(session, result_of(answer, NewSessionResult).session_id)
-        toast = "The agent was started anew and does not remember the conversation so far."
-        session.notice("agent-forgot", "warning", toast)
+        if session.carriage.heard is None:
+            session.notice(notice(NoticeKind.AGENT_FORGOT))
+        else:
+            session.carriage.heard = 0  # it is told the conversation, from the beginning
         return session.choices.differing([result_raw(answer)], unless_told=True)
 
     async def _resume(self, session: Session, params: dict[str, object]) -> list[Choice] | None:
@@ -144,7 +161,7 @@ class Rejoining:
         """
         async with asyncio.timeout(self._timeout_s):
             await session.stream.settled()
-        known = await self._recall.conversation(session)
+        known = await self._recall.conversation(session, self._carrying.protocol)
         # A long conversation takes a while to be read.
         replay = session.replay = await asyncio.to_thread(ReplayFilter, known)
         try:
@@ -156,8 +173,7 @@ class Rejoining:
         for frame in replay.returned_states():
             session.show_update(frame)
         if replay.diverged:
-            toast = "The agent remembers the conversation otherwise than it was shown here."
-            session.notice("agent-diverged", "warning", toast)
+            session.notice(notice(NoticeKind.AGENT_DIVERGED))
         return None if result is None else others
 
     async def _call(self, method: str, params: dict[str, object]) -> bytes | None:

@@ -9,14 +9,15 @@ from collections.abc import Callable
 import msgspec
 
 from actors import errors
-from actors.connection import choices
+from actors.connection import choices, notices
 from actors.connection.attachment import Attachment
+from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding
 from actors.connection.events import Asker
 from actors.connection.messages import RequestOverdue
+from actors.connection.notices import NoticeKind
 from actors.connection.port import AgentPort
 from actors.connection.prompting import Prompting
-from actors.connection.rejoining import Rejoining
 from actors.connection.roles import Role
 from actors.connection.session import Session
 from actors.kernel.actor import ActorContext
@@ -37,7 +38,7 @@ class ClientRequests:
         context: ActorContext,
         port: AgentPort,
         prompting: Prompting,
-        rejoining: Rejoining,
+        comeback: Comeback,
         deciding: Deciding,
         close: Callable[[Session, Attachment, Envelope], None],
         *,
@@ -47,7 +48,7 @@ class ClientRequests:
         self._context = context
         self._port = port
         self._prompting = prompting
-        self._rejoining = rejoining
+        self._comeback = comeback
         self._deciding = deciding
         self._close = close
         self._request_timeout_s = request_timeout_s
@@ -118,7 +119,7 @@ class ClientRequests:
         # The call's number is known only after the send, so the timer reads it from the table.
         timer = self._context.after(self._request_timeout_s, RequestOverdue(asker, error))
         self._calls[asker] = 0
-        if self._port.is_connected and not self._rejoining.is_under_way:
+        if self._port.is_connected and self._comeback.is_over:
             self._send(session, asker, message, told)
         else:
             waiting = self._send_when_there(session, asker, message, told)
@@ -143,7 +144,7 @@ class ClientRequests:
         told: Callable[[Envelope | errors.LumiLinkError], None],
     ) -> None:
         try:
-            await self._rejoining.ensure()
+            await self._comeback.reach()
         except errors.LumiLinkError as error:
             if asker in self._calls:
                 told(error)
@@ -192,8 +193,9 @@ def _refuse(session: Session, attachment: Attachment, request_id: bytes, error: 
 
 def _notify(session: Session, attachment: Attachment, error: errors.LumiLinkError) -> None:
     """Only a request can be answered, so what is wrong with anything else travels as a notice."""
-    params = {"sessionId": session.session_id, "message": error.detail, **error.data()}
-    attachment.say(b"", compose.notification("_lumilink/notice", params), session.stream.last_seq)
+    of = notices.notice(NoticeKind.REFUSED, why=error.detail)
+    message = notices.frame(session.session_id, of, {"message": error.detail, **error.data()})
+    attachment.say(b"", message, session.stream.last_seq)
 
 
 def _answer_frame(outcome: Envelope | errors.LumiLinkError, session: Session, request_id: bytes) -> bytes:

@@ -22,6 +22,7 @@ class Role(StrEnum):
 
 class _Ours(Struct):
     role: Role = Role.DRIVER
+    turns: bool = False
 
 
 class _Meta(Struct):
@@ -34,6 +35,14 @@ class _Params(Struct):
 
 def role_of(request: Envelope) -> Role:
     """``_meta.lumilink.role`` of a request that attaches a client. Raises InvalidParamsError for another."""
+    return _ours_of(request).role
+
+
+def wants_turns(request: Envelope) -> bool:
+    """``_meta.lumilink.turns``: whether it is to be told of turns, see ``turn_notices.py``."""
+    return _ours_of(request).turns
+
+
+def _ours_of(request: Envelope) -> _Ours:
     meta = params_of(request, _Params).meta
-    ours = meta.lumilink if meta is not None else None
-    return Role.DRIVER if ours is None else ours.role
+    return (meta.lumilink if meta is not None else None) or _Ours()

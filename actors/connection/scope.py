@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from actors.agents.room import AgentRoom
 from actors.connection.messages import ConnectionSettings, SessionDirectory
 from actors.connection.store import SessionStore
+from actors.migration.contract import FellBack, ProtocolStanding, Switched
+from actors.migration.fixed import FixedStanding
 from actors.placement.leases import Lease
+
+
+def _nobody(_told: FellBack | Switched) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose sessions they are, where they are kept, under which lease they are written, and where
     their agents find memory.
+
+    ``standing`` says by which protocol agents are reached; ``tell_workspace`` takes what becomes of that in
+    single sessions, and must not block.
     """
 
     installation: str
@@ -23,3 +33,5 @@ class Scope:
     store: SessionStore
     lease: Lease
     room: AgentRoom
+    standing: ProtocolStanding = field(default_factory=FixedStanding)
+    tell_workspace: Callable[[FellBack | Switched], None] = _nobody

@@ -13,12 +13,13 @@ from typing import Final
 import msgspec
 
 from actors import errors
-from actors.connection import record
+from actors.connection import notices, record
 from actors.connection.attachment import Attachment
 from actors.connection.choices import Choices
 from actors.connection.events import NOBODY, Asker, Event, EventKind, all_but
 from actors.connection.history import History
 from actors.connection.messages import SessionSummary
+from actors.connection.notices import Notice, NoticeKind
 from actors.connection.questions import DecisionState, Question, Questions, is_shared
 from actors.connection.record import OpenQuestion, OpenTurn, SessionRecord, now_iso
 from actors.connection.replay import ReplayFilter
@@ -75,6 +76,7 @@ class Session:
         self.turns = Turns(known.turns, known.ended)
         self.questions = Questions(known.session_id, known.questions, known.untold)
         self.choices = Choices(known.choices)
+        self.carriage = known.carriage
         self.attachments: dict[str, Attachment] = {}
         self.driver = ""
         self.stream = SessionStream(
@@ -178,6 +180,7 @@ class Session:
             "promptId": turn.prompt_id,
             "client": asker.client,
             "requestId": msgspec.Raw(asker.request_id),
+            "at": now_iso(),
         }
         stream = self.stream
         self.driver = asker.client
@@ -220,20 +223,21 @@ class Session:
             after = self.stream.last_seq if after_seq is None else after_seq
             attachment.say(asker.request_id, message, after)
 
-    def notice(self, kind: str, severity: str, toast: str, **more: object) -> None:
-        """Tell everyone who is there of a disruption or a recovery, and keep it in the conversation."""
-        params = {"sessionId": self.session_id, "kind": kind, "severity": severity, "toast": toast, **more}
-        message = compose.notification("_lumilink/notice", params)
+    def notice(self, of: Notice, **more: object) -> None:
+        """Tell everyone who is there, and keep it in the conversation: the one source of its transcript
+        entry and its live event, too. ``more`` is for programs.
+        """
+        message = notices.frame(self.session_id, of, more)
         self.stream.append(EventKind.NOTICE, rewrite.with_cursor(message, self.stream.last_seq + 1))
+
+    def note(self, kind: EventKind, about: dict[str, object]) -> None:
+        """Keep what is shown to nobody: a CONNECTION or PROTOCOL event."""
+        self.stream.append(kind, msgspec.json.encode(about))
 
     def journal_away(self, *, away: bool) -> None:
         """Tell everyone who is there why nothing moves. It cannot be an event: the journal takes none."""
-        kind, severity = ("journal-away", "warning") if away else ("journal-back", "info")
-        toast = (
-            "The journal is away: what happens is shown when it is back." if away else "The journal is back."
-        )
-        params = {"sessionId": self.session_id, "kind": kind, "severity": severity, "toast": toast}
-        message = compose.notification("_lumilink/notice", params)
+        of = notices.notice(NoticeKind.JOURNAL_AWAY if away else NoticeKind.JOURNAL_BACK)
+        message = notices.frame(self.session_id, of, {})
         for attachment in self.attachments.values():
             attachment.say(b"", message, self.history.last_seq)
 
@@ -341,6 +345,7 @@ class Session:
                 tuple(OpenQuestion(one.question_id, one.method, one.asked) for one in self.questions.open()),
                 tuple(self.choices),
                 self.questions.untold_answers(),
+                self.carriage,
             )
         )
 

@@ -73,6 +73,7 @@ class Turn:
     """One ``session/prompt``. ``askers`` are told its outcome; ``call`` is its id at the agent.
 
     ``prompt`` is let go once the turn is over: prompts carry images, and outcomes are remembered for long.
+    ``context`` is what its agent is told first, as it has not heard it.
     The turn has an ``outcome`` once it is over, or, if that was in another process, ``ended_seq`` says which
     event tells it.
     """
@@ -85,6 +86,7 @@ class Turn:
     outcome: Outcome | None = None
     ended_seq: int = 0
     cancel_asked: bool = False
+    context: str = field(default="", repr=False)
     first: Asker = field(init=False)
 
     def __post_init__(self) -> None:

@@ -8,6 +8,10 @@ Json = dict[str, Any]
 """One decoded message, or a part of one."""
 
 
+FIRST_SHOWN = 5
+"""The cursor of a session's first prompt: it follows on how session, connection (twice) and turn began."""
+
+
 def request(request_id: object, method: str, params: Json | None = None) -> Json:
     """A request; without ``params`` they are left out."""
     message: Json = {"jsonrpc": "2.0", "id": request_id, "method": method}

@@ -16,7 +16,13 @@ from actors.agents.example.agent import ExampleAgent
 from actors.agents.link import DialOptions
 from actors.agents.probe import AgentProfile, probe
 from actors.agents.target import AgentTarget
-from actors.errors import AgentProtocolError, AgentStartError, AgentTimeoutError, AgentUnreachableError
+from actors.errors import (
+    AgentProtocolError,
+    AgentStartError,
+    AgentTimeoutError,
+    AgentUnreachableError,
+    ProtocolMismatchError,
+)
 
 OPTIONS = DialOptions(env={"PYTHONPATH": str(Path(__file__).parents[3])})
 EXAMPLE = "stdio:" + shlex.join([sys.executable, "-m", "actors.agents.example"])
@@ -62,7 +68,6 @@ async def test_what_an_agent_says_of_itself_may_be_little() -> None:
 @pytest.mark.parametrize(
     ("target", "why"),
     [
-        (answering("result", {"protocolVersion": 2}), "speaks ACP 2"),
         (answering("result", {}), "protocolVersion"),
         (answering("error", {"code": -32000, "message": "log in first"}), "-32000: log in first"),
         ("stdio:echo hello", "no JSON-RPC message"),
@@ -71,6 +76,11 @@ async def test_what_an_agent_says_of_itself_may_be_little() -> None:
 async def test_an_agent_that_breaks_the_protocol_is_refused_with_what_it_did(target: str, why: str) -> None:
     with pytest.raises(AgentProtocolError, match=why):
         await probed(target)
+
+
+async def test_an_agent_of_another_version_is_refused_and_both_are_named() -> None:
+    with pytest.raises(ProtocolMismatchError, match=r"ACP version 2, LumiLink speaks version 1"):
+        await probed(answering("result", {"protocolVersion": 2}))
 
 
 async def test_an_agent_that_ends_before_it_answers_did_not_start() -> None:

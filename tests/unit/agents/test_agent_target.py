@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from actors.agents.target import AgentTarget, TargetKind
-from actors.errors import SettingsError
+from actors.errors import InvalidParamsError, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,59 @@ def test_credentials_are_taken_out_of_the_url_and_decoded() -> None:
 def test_a_target_survives_a_pickle_round_trip() -> None:
     target = AgentTarget.parse("stdio:agent --key x")
     assert pickle.loads(pickle.dumps(target)) == target
+
+
+# ---------------------------------------------------------------------- placeholders
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("ws://{containerId}/acp", "ws://web-7/acp"),
+        ("wss://{containerId}.agents.example:8443/acp", "wss://web-7.agents.example:8443/acp"),
+        ("http://gate/c/{containerId}/acp?x={y}", "http://gate/c/web-7/acp?x={y}"),
+        ("agentapi+http://{containerId}:3284/{workspaceId}", "agentapi+http://web-7:3284/ws%20%2F1"),
+    ],
+)
+def test_a_placeholder_in_the_host_or_the_path_is_filled_in(text: str, url: str) -> None:
+    assert AgentTarget.parse(text).filled("web-7", "ws /1").url == url
+
+
+def test_credentials_stay_beside_a_filled_address_and_out_of_its_label() -> None:
+    filled = AgentTarget.parse("ws://me:hunter2@{containerId}/acp").filled("web-7", "")
+
+    assert filled.credentials == ("me", "hunter2")
+    assert filled.label == "ws://***@web-7/acp"
+    assert not filled.placeholders
+
+
+@pytest.mark.parametrize("text", ["ws://{other}/acp", "ws://h/{/acp", "ws://h/a}b", "ws://{containerid}/acp"])
+def test_no_other_placeholder_is_taken(text: str) -> None:
+    with pytest.raises(SettingsError, match="containerId"):
+        AgentTarget.parse(text)
+
+
+@pytest.mark.parametrize(
+    "container_id", ["", "A", "a.b", "a_b", "-a", "a-", "a" * 64, "a/../b", "a@b", "a:1", "ü"]
+)
+def test_a_container_is_a_host_label(container_id: str) -> None:
+    with pytest.raises(InvalidParamsError, match=r"containerId: .*expected 1 to 63"):
+        AgentTarget.parse("ws://h/{containerId}/acp").filled(container_id, "")
+
+
+@pytest.mark.parametrize("workspace_id", ["a/b", "ws_1", "a.evil.example", ""])
+def test_a_workspace_in_a_host_must_be_a_label(workspace_id: str) -> None:
+    with pytest.raises(InvalidParamsError, match="workspaceId"):
+        AgentTarget.parse("ws://{workspaceId}/acp").filled("", workspace_id)
+
+
+@pytest.mark.parametrize("workspace_id", [".", "..", ""])
+def test_a_workspace_does_not_lead_out_of_its_path(workspace_id: str) -> None:
+    with pytest.raises(InvalidParamsError, match="workspaceId"):
+        AgentTarget.parse("http://h/{workspaceId}/acp").filled("", workspace_id)
+
+
+def test_a_command_may_have_braces() -> None:
+    target = AgentTarget.parse("""stdio:agent --json '{"containerId": 1}'""")
+
+    assert target.filled("", "") is target

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from fake_agent import HttpAgent
 from session_world import FakeAgent, World
 from slow_journal import SlowJournal
 
-from actors.connection import port
+from actors.agents.link import AgentLink, AgentListener, DialOptions
+from actors.agents.target import AgentTarget, TargetKind
+from actors.connection import carrying, port
 from actors.kernel.testing import ClockJumpLoop
 
 
@@ -30,6 +33,20 @@ def agent(monkeypatch: pytest.MonkeyPatch) -> FakeAgent:
     agent = FakeAgent()
     monkeypatch.setattr(port, "dial", agent.dial)
     return agent
+
+
+@pytest.fixture
+def http(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> HttpAgent:
+    """The agent of the same container over HTTP; ``agent`` is the one over ACP."""
+    http = HttpAgent()
+
+    async def dial(target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
+        there = http if target.kind is TargetKind.AGENTAPI else agent
+        return await there.dial(target, listener, options)
+
+    monkeypatch.setattr(port, "dial", dial)
+    monkeypatch.setattr(carrying, "is_listening", http.listens)
+    return http
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ class FakeAgent:
         }
         self.on_dial: Callable[[], None] = lambda: None
         self.dials = 0
+        self.targets: list[AgentTarget] = []
         self.reading = True
         self.closed = False
         self.full = False
@@ -36,6 +37,7 @@ class FakeAgent:
 
     async def dial(self, target: AgentTarget, listener: AgentListener, options: DialOptions) -> AgentLink:
         self.dials += 1
+        self.targets.append(target)
         self.listener = listener
         self.on_dial()
         return cast("AgentLink", self)
@@ -96,3 +98,27 @@ class FakeAgent:
 
     def answers(self) -> list[Json]:
         return [message for message in self.heard if "method" not in message]
+
+
+class HttpAgent(FakeAgent):
+    """The agent of a container as the link to AgentAPI shows it. ``is_up``: whether its server listens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_up = True
+        self.offering(sessionCapabilities={"resume": {}})
+        self.replies["session/new"] = {"sessionId": "http-1"}
+
+    async def listens(self, target: AgentTarget, within_s: float) -> bool:
+        return self.is_up
+
+    def prompts(self) -> list[list[str]]:
+        """The texts of the blocks of each prompt that it got."""
+        return prompts_of(self)
+
+
+def prompts_of(agent: FakeAgent) -> list[list[str]]:
+    """The texts of the blocks of each prompt that an agent got."""
+    asked = [one["params"] for one in agent.requests("session/prompt")]
+    said = [cast("dict[str, list[dict[str, str]]]", params)["prompt"] for params in asked]
+    return [[block["text"] for block in blocks] for blocks in said]

@@ -34,11 +34,14 @@ from actors.journal import Entry, GroupWriter, Placement
 from actors.journal.memory import MemoryJournal
 from actors.kernel import ActorId, ActorOptions, ActorRef, ActorSystem, Directive
 from actors.link.channel import Channel
+from actors.migration.contract import Chosen, SampleKind
 from actors.placement.leases import Lease
+from actors.protocol.agent_protocol import AgentProtocol
 from actors.protocol.envelope import parse
 from actors.protocol.surroundings import surroundings_of
 
 __all__ = [
+    "BEGUN",
     "NOTHING_YET",
     "SESSION",
     "SETTINGS",
@@ -46,15 +49,19 @@ __all__ = [
     "Client",
     "FakeAgent",
     "Json",
+    "Standing",
     "World",
     "settle",
 ]
 
 SESSION = "ses_1"
+BEGUN = ["activated", "connection", "connection"]
+"""The kinds of a session's first entries: a worker has it, its agent was dialled and has shaken hands."""
 WORKSPACE = "inst/ws_1"
 MB = 1024 * 1024
 KEY = new_key()
 SETTINGS = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
+_WIRE = {"container_id": "containerId", "fallback_enabled": "fallbackEnabled"}
 _numbers = itertools.count(1)
 
 
@@ -114,8 +121,14 @@ class Client:
 
     # ------------------------------------------------------------------ what it says
 
-    async def open(self, id_text: str = "1", cwd: str = "/w", servers: tuple[Json, ...] = ()) -> "Client":
-        request = parse(self._request(id_text, "session/new", {"cwd": cwd, "mcpServers": servers}))
+    async def open(
+        self, id_text: str = "1", cwd: str = "/w", servers: tuple[Json, ...] = (), **wishes: object
+    ) -> "Client":
+        """``wishes`` are what ``_meta.lumilink`` says: ``container_id`` and ``fallback_enabled``."""
+        params: Json = {"cwd": cwd, "mcpServers": servers}
+        if wishes:
+            params["_meta"] = {"lumilink": {_WIRE.get(name, name): one for name, one in wishes.items()}}
+        request = parse(self._request(id_text, "session/new", params))
         initialize = b'{"protocolVersion":1,"clientCapabilities":{"fs":{"readTextFile":true}}}'
         self.world.connection.tell(
             OpenSession(self.session_id, self.attachment, request, initialize, cwd, surroundings_of(request))
@@ -255,6 +268,21 @@ def _brief(message: Json) -> str:
     return str(message["method"])
 
 
+class Standing:
+    """A workspace's standing as a test sets it; notes all samples."""
+
+    def __init__(self, protocol: AgentProtocol = AgentProtocol.ACP, *, is_probe: bool = False) -> None:
+        self.chosen = Chosen(protocol, is_probe)
+        self.fallback_enabled = True
+        self.samples: list[tuple[SampleKind, bool, bool]] = []
+
+    def choose(self, session_id: str) -> Chosen:
+        return self.chosen
+
+    def note(self, kind: SampleKind, *, ok: bool, is_probe: bool = False) -> None:
+        self.samples.append((kind, ok, is_probe))
+
+
 class World:
     """A system with one connection actor, and the directory of its worker.
 
@@ -278,9 +306,11 @@ class World:
         self.journal: MemoryJournal = journal or (before.journal if before is not None else MemoryJournal())
         self.writer = GroupWriter(self.journal)
         fence = 1 if before is None else before.lease.fence + 1
+        self.standing = Standing()
+        self.told_workspace: list[object] = []
         self.lease: Lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
 
-    def set(self, **settings: float | ReconnectPolicy | AgentTarget) -> None:
+    def set(self, **settings: float | ReconnectPolicy | AgentTarget | None) -> None:
         """Other settings for the connection; before its first use."""
         assert self._connection is None
         self.settings = replace(self.settings, **settings)  # type: ignore[arg-type] # what they are
@@ -289,7 +319,17 @@ class World:
     def scope(self) -> Scope:
         """Whose sessions they are, and where they are kept."""
         store = SessionStore(self.journal, self.writer, Sealer(KEY), self.history_bytes)
-        return Scope("inst", "ws_1", self.settings, self, store, self.lease, self.room)
+        return Scope(
+            "inst",
+            "ws_1",
+            self.settings,
+            self,
+            store,
+            self.lease,
+            self.room,
+            self.standing,
+            self.told_workspace.append,
+        )
 
     @property
     def connection(self) -> ActorRef:
@@ -349,6 +389,11 @@ class World:
     async def entries(self, session_id: str = SESSION) -> list[Entry]:
         """The session's events."""
         return list((await self.journal.read(f"inst/{session_id}", 0, 10_000, 1 << 30)).entries)
+
+    async def noted(self, kind: str, session_id: str = SESSION) -> list[Json]:
+        """What the entries of a kind that is shown to nobody say."""
+        entries = [entry for entry in await self.entries(session_id) if entry.kind == kind]
+        return [json.loads(entry.payload.partition(b"\n")[2]) for entry in entries]
 
     async def kinds(self, session_id: str = SESSION) -> list[str]:
         """What kinds they are of, in order."""

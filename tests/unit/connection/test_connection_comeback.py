@@ -2,7 +2,7 @@
 
 import asyncio
 
-from session_world import FakeAgent, World
+from session_world import NOTHING_YET, FakeAgent, World
 
 from actors import errors
 from actors.connection.reconnecting import ReconnectPolicy
@@ -48,3 +48,19 @@ async def test_after_all_attempts_it_is_left_to_the_next_prompt(world: World, re
     await client.prompt("2")
 
     assert len(resuming.requests("session/prompt")) == 1
+
+
+async def test_an_agent_that_dies_at_each_start_is_not_started_for_ever(world: World, resuming: FakeAgent):
+    world.set(reconnect=POLICY)
+    client = await world.opened_client()
+
+    def die_at_once() -> None:
+        asyncio.get_running_loop().call_soon(resuming.die)
+
+    resuming.die()
+    resuming.replies["initialize"] = NOTHING_YET
+    resuming.on_dial = die_at_once
+    await asyncio.sleep(IN_TIME_S)
+
+    assert resuming.dials == 1 + POLICY.attempts
+    assert client.notices() == ["agent-closed", "agent-lost"], "it did not end anew"

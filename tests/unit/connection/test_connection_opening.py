@@ -17,8 +17,13 @@ async def test_a_session_is_opened_under_our_id(world: World, agent: FakeAgent):
 
     assert result["sessionId"] == SESSION
     assert result["modes"] == {"currentModeId": "code"}
-    assert result["_meta"] == {
-        "lumilink": {"workspaceId": "ws_1", "protocol": "acp", "protocolVersion": "1.0.0"}
+    ours = cast("dict[str, dict[str, str]]", result["_meta"])["lumilink"]
+    assert ours.pop("connectionId").startswith("conn_")
+    assert ours == {
+        "workspaceId": "ws_1",
+        "protocol": "acp",
+        "protocolVersion": "1.0.0",
+        "containerId": "ws-127-0-0-1-1-acp-6348cedc",
     }
     assert list(world.opened) == [SESSION]
     assert [message["method"] for message in agent.heard] == ["initialize", "session/new"]
@@ -122,7 +127,7 @@ async def test_a_client_that_leaves_meanwhile_leaves_no_session(world: World, ag
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ({"protocolVersion": 2}, errors.AgentProtocolError),
+        ({"protocolVersion": 2}, errors.ProtocolMismatchError),
         ({"protocolVersion": [1]}, errors.AgentProtocolError),
         ({}, errors.AgentProtocolError),
         (None, errors.AgentProtocolError),

@@ -5,7 +5,7 @@ import json
 from typing import cast
 
 import pytest
-from session_world import SESSION, FakeAgent, World, settle
+from session_world import BEGUN, SESSION, FakeAgent, World, settle
 
 from actors.connection.turns import MAX_WAITING
 
@@ -294,7 +294,7 @@ async def test_the_outcome_of_a_prompt_is_kept_and_told_to_nobody_else(world: Wo
 
     assert later.story() == ["hello", "=1"]
     entries = await world.entries()
-    assert [entry.kind for entry in entries] == ["activated", "turn-started", "prompt", "turn-ended"]
+    assert [entry.kind for entry in entries] == [*BEGUN, "turn-started", "prompt", "turn-ended"]
     client, _, note = entries[-1].payload.partition(b"\n")
     assert client.decode() == one.name
     assert json.loads(note) == {"turn": 1, "outcome": "completed", "answer": {"result": DONE}}

@@ -33,7 +33,8 @@ def port(agent: FakeAgent) -> AgentPort:
         lambda _update, _frame: False,
         lambda _: None,
         lambda _: None,
-        Lodging(AgentRoom(), cast("ActorRef", owner), "inst", SETTINGS, lambda _: None),
+        lambda _move: None,
+        Lodging(AgentRoom(), cast("ActorRef", owner), "inst", SETTINGS.target, 1.0, lambda _: None),
     )
     return owner.port
 
@@ -41,7 +42,7 @@ def port(agent: FakeAgent) -> AgentPort:
 async def test_it_is_connected_once_the_agent_has_shaken_hands(port: AgentPort, agent: FakeAgent):
     seen: list[ConnectionState] = [port.state]
     agent.on_dial = lambda: seen.append(port.state)
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
 
     assert [*seen, port.state] == [
         ConnectionState.DISCONNECTED,
@@ -51,12 +52,12 @@ async def test_it_is_connected_once_the_agent_has_shaken_hands(port: AgentPort, 
 
 
 async def test_an_agent_that_died_is_dialled_again_and_its_old_link_let_go(port: AgentPort, agent: FakeAgent):
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     agent.die()
     await settle()
     seen: list[tuple[ConnectionState, bool]] = []
     agent.on_dial = lambda: seen.append((port.state, agent.closed))
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
 
     assert seen == [(ConnectionState.RECONNECTING, True)]
     assert port.state is ConnectionState.CONNECTED
@@ -64,12 +65,12 @@ async def test_an_agent_that_died_is_dialled_again_and_its_old_link_let_go(port:
 
 
 async def test_what_the_link_of_before_still_says_is_not_heard(port: AgentPort, agent: FakeAgent):
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     before = agent.listener
     assert before is not None
     agent.die()
     await settle()
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     before.agent_frame(b'{"jsonrpc":"2.0","method":"late"}')
     before.agent_closed(LinkClosed("late", clean=False))
     await settle()
@@ -84,7 +85,7 @@ async def test_nothing_can_be_sent_before_it_is_open(port: AgentPort):
 
 
 async def test_closing_fails_what_the_agent_has_not_answered(port: AgentPort, agent: FakeAgent):
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     agent.replies["x"] = NOTHING_YET
     waiting = asyncio.ensure_future(port.call("x", {}, 60.0))
     await settle()
@@ -100,7 +101,7 @@ async def test_closing_fails_what_the_agent_has_not_answered(port: AgentPort, ag
 async def test_a_closing_that_is_cancelled_can_be_done_again(
     port: AgentPort, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
 ):
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     closes: list[int] = []
 
     async def close() -> None:
@@ -118,7 +119,7 @@ async def test_a_closing_that_is_cancelled_can_be_done_again(
 
 
 async def test_a_dead_agent_is_an_error_state_and_takes_nothing(port: AgentPort, agent: FakeAgent):
-    await port.open("/w", b'{"protocolVersion":1}')
+    await port.open(SETTINGS.target, "/w", b'{"protocolVersion":1}')
     agent.die()
     await settle()
 

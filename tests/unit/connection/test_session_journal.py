@@ -1,6 +1,6 @@
 """What happens is in the journal before anyone is told of it."""
 
-from session_world import NOTHING_YET, SESSION, FakeAgent, World, settle
+from session_world import BEGUN, NOTHING_YET, SESSION, FakeAgent, World, settle
 from slow_journal import SlowJournal
 
 from actors import errors
@@ -53,7 +53,7 @@ async def test_a_prompt_reaches_the_agent_once_its_turn_is_committed(
     await settle()
 
     assert len(agent.requests("session/prompt")) == 1
-    assert await world.kinds() == ["activated", "turn-started", "prompt"]
+    assert await world.kinds() == [*BEGUN, "turn-started", "prompt"]
 
 
 async def test_a_prompt_is_answered_once_its_outcome_is_committed(
@@ -113,7 +113,7 @@ async def test_a_prompt_cancelled_before_its_turn_is_committed_never_reaches_the
 
     assert client.reply("2")["result"] == {"stopReason": "cancelled"}
     assert agent.requests("session/prompt") == []
-    assert await world.kinds() == ["activated", "turn-started", "prompt", "turn-ended"]
+    assert await world.kinds() == [*BEGUN, "turn-started", "prompt", "turn-ended"]
 
 
 async def test_a_question_to_be_committed_is_asked_of_a_client_that_comes_meanwhile_once(

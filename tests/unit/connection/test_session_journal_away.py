@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from session_world import SESSION, WORKSPACE, FakeAgent, World, settle
+from session_world import BEGUN, SESSION, WORKSPACE, FakeAgent, World, settle
 from slow_journal import SlowJournal
 
 from actors import errors
@@ -45,7 +45,7 @@ async def test_a_commit_whose_answer_was_lost_is_shown_once(
 
     assert journal.failures == []
     assert client.story() == [str(number) for number in range(30)]
-    assert await world.kinds() == ["activated", *["update"] * 30]
+    assert await world.kinds() == [*BEGUN, *["update"] * 30]
 
 
 async def test_a_journal_that_is_far_behind_refuses_prompts_and_keeps_what_happens(
@@ -107,7 +107,7 @@ async def test_a_session_that_another_worker_has_shows_nothing_more_and_says_tha
     assert world.is_stopped()
     assert world.given_back == [SESSION]
     assert agent.closed
-    assert await world.kinds() == ["activated", "turn-started", "prompt"]
+    assert await world.kinds() == [*BEGUN, "turn-started", "prompt"]
 
 
 async def test_a_prompt_that_is_refused_by_the_journal_never_reaches_the_agent(
@@ -138,7 +138,7 @@ async def test_a_stream_that_is_not_as_we_left_it_is_not_written_on(
 ):
     client = await world.opened_client()
     stranger = [NewEntry("update", b"{}", 0)]
-    await journal.append([StreamAppend(f"inst/{SESSION}", WORKSPACE, 1, 2, stranger)])
+    await journal.append([StreamAppend(f"inst/{SESSION}", WORKSPACE, 1, len(BEGUN) + 1, stranger)])
     agent.update("lost")
     await settle()
 
