@@ -23,7 +23,7 @@ class SampleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The protocol for an agent that is dialled now. ``is_probe``: it tries ACP for a workspace that is on HTTP."""
+    """The protocol for an agent that is dialled now. ``is_probe``: it tries ACP for a workspace on HTTP."""
 
     protocol: AgentProtocol
     is_probe: bool = False
@@ -50,7 +50,7 @@ class SwitchProtocol:
     """Told to the connections of a workspace: carry on over ``to``, each as soon as no turn of it runs.
 
     Attached clients get ``toast``, at most 140 characters, as a notice of this ``kind``; the turn that runs
-    ends first. A connection that is there already does nothing.
+    ends first. A connection that is there already does nothing but say ``Switched``.
     """
 
     to: AgentProtocol

@@ -6,6 +6,7 @@ It is the unit of placement: all sessions of a workspace are its children, on on
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,7 +28,14 @@ from actors.kernel.options import ActorOptions
 from actors.kernel.ref import ActorRef
 from actors.kernel.states import StopReason
 from actors.kernel.supervision import Directive
+from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtocol
+from actors.migration.contract import FellBack, Switched
+from actors.migration.streams import WorkspaceName
 from actors.placement.leases import HeldElsewhereError, Lease, Leases
+from actors.workspace.steering import Look, MoveNow, PolicyChanged, Protocols, Steering, resume
+from actors.workspace.ways import ways_of
+
+log = logging.getLogger("lumilink.workspace")
 
 HAND_OVER_POLL_S = 0.2
 DESCRIBE_DEADLINE_S = 2.0
@@ -70,8 +78,16 @@ class WorkspaceDirectory(SessionDirectory, Protocol):
         """A session cannot be opened or taken up: whoever wants it is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the actor has once it holds the workspace."""
+
+    lease: Lease
+    steering: Steering
+
+
 class WorkspaceActor(Actor):
-    """Holds the workspace's lease and supervises its connections."""
+    """Holds the workspace's lease, steers its protocol and supervises its connections."""
 
     def __init__(
         self,
@@ -82,6 +98,7 @@ class WorkspaceActor(Actor):
         store: SessionStore,
         leases: Leases,
         room: AgentRoom,
+        protocols: Protocols,
     ) -> None:
         self._installation = installation
         self._workspace_id = workspace_id
@@ -90,17 +107,26 @@ class WorkspaceActor(Actor):
         self._store = store
         self._leases = leases
         self._room = room
-        self._lease: Lease | None = None
+        self._protocols = protocols
+        self._held: _Held | None = None
         self._hand_over_at: float | None = None
 
     def receive(self, message: object) -> object:
         """Take a session in. The first one waits, and all others behind it, until the lease is there."""
         match message:
             case OpenSession():
-                return self._with_lease(message.session_id, "", lambda lease: self._open(message, lease))
+                return self._with_lease(message.session_id, "", lambda held: self._open(message, held))
             case TakeUpSession(stored, dead):
                 session_id = stored.record.session_id
-                return self._with_lease(session_id, dead, lambda lease: self._take_up(stored, lease))
+                return self._with_lease(session_id, dead, lambda held: self._take_up(stored, held))
+            case ProtocolCommand():
+                return self._command(message)
+            case Look():
+                if self._held is not None:
+                    self._held.steering.look()
+            case FellBack() | Switched() | PolicyChanged() | MoveNow():
+                if self._held is not None:
+                    self._held.steering.take(message)
             case HandOver():
                 if self._hand_over_at is None:
                     self._hand_over_at = message.deadline
@@ -113,44 +139,84 @@ class WorkspaceActor(Actor):
                 raise errors.InternalError(f"a workspace actor takes no {type(message).__name__}")
         return None
 
-    def _with_lease(self, session_id: str, dead: str, work: Callable[[Lease], None]) -> object:
-        if self._lease is None:
-            return self._acquire_for(session_id, dead, work)
-        self._do(session_id, self._lease, work)
+    # ------------------------------------------------------------------ holding the workspace
+
+    async def _hold(self, dead: str = "") -> _Held:
+        """Take the workspace, and go on where the journal has it.
+
+        Raises HeldElsewhereError, and JournalUnavailableError.
+        """
+        if self._held is not None:
+            return self._held
+        lease = await self._leases.acquire(self.context.id.key, self._lease_lost, dead)
+        name = WorkspaceName(self._installation, self._workspace_id)
+        try:
+            steering = await resume(self.context, name, lease, self._protocols, ways_of(self._settings))
+        except errors.LumiLinkError:
+            await self._leases.release(lease)
+            raise
+        self._held = _Held(lease, steering)
+        return self._held
+
+    def _with_lease(self, session_id: str, dead: str, work: Callable[[_Held], None]) -> object:
+        if self._held is None:
+            return self._hold_for(session_id, dead, work)
+        self._do(session_id, self._held, work)
         return None
 
-    async def _acquire_for(self, session_id: str, dead: str, work: Callable[[Lease], None]) -> None:
+    async def _hold_for(self, session_id: str, dead: str, work: Callable[[_Held], None]) -> None:
         try:
-            self._lease = await self._leases.acquire(self.context.id.key, self._lease_lost, dead)
+            held = await self._hold(dead)
         except HeldElsewhereError as elsewhere:
             self._directory.session_elsewhere(session_id, elsewhere.life)
         except errors.LumiLinkError as error:
             self._directory.session_failed(session_id, error)
         else:
-            self._do(session_id, self._lease, work)
+            self._do(session_id, held, work)
 
-    def _do(self, session_id: str, lease: Lease, work: Callable[[Lease], None]) -> None:
+    def _command(self, command: ProtocolCommand) -> object:
+        if self._held is None:
+            return self._hold_and_command(command)
+        return self.context.run(self._held.steering.command(command), name="protocol command")
+
+    async def _hold_and_command(self, command: ProtocolCommand) -> WorkspaceProtocol | Elsewhere:
         try:
-            work(lease)
+            held = await self._hold(command.dead)
+        except HeldElsewhereError as elsewhere:
+            return Elsewhere(elsewhere.life)
+        return await held.steering.command(command)
+
+    # ------------------------------------------------------------------ sessions
+
+    def _do(self, session_id: str, held: _Held, work: Callable[[_Held], None]) -> None:
+        try:
+            work(held)
         except errors.LumiLinkError as error:
             self._directory.session_failed(session_id, error)
 
-    def _open(self, message: OpenSession, lease: Lease) -> None:
-        self._spawn(message.session_id, lease, None).tell(message)
+    def _open(self, message: OpenSession, held: _Held) -> None:
+        self._spawn(message.session_id, held, None).tell(message)
 
-    def _take_up(self, stored: StoredSession, lease: Lease) -> None:
+    def _take_up(self, stored: StoredSession, held: _Held) -> None:
         """The new actor makes itself known to the directory when it holds the session."""
-        self._spawn(stored.record.session_id, lease, stored)
+        session_id, carriage = stored.record.session_id, stored.record.carriage
+        connection = self._spawn(session_id, held, stored)
+        fell_back = bool(carriage.fallback_code)
+        switch = held.steering.taken_up(session_id, carriage.protocol, fell_back=fell_back)
+        if switch is not None:
+            connection.tell(switch)
 
-    def _spawn(self, session_id: str, lease: Lease, stored: StoredSession | None) -> ActorRef:
+    def _spawn(self, session_id: str, held: _Held, stored: StoredSession | None) -> ActorRef:
         scope = Scope(
             self._installation,
             self._workspace_id,
             self._settings,
             self._directory,
             self._store,
-            lease,
+            held.lease,
             self._room,
+            held.steering,
+            self._hear,
         )
         return self.context.spawn(
             ActorId("connection", session_id),
@@ -159,13 +225,22 @@ class WorkspaceActor(Actor):
             ActorOptions(on_failure=lambda _error: Directive.STOP),
         )
 
+    def _hear(self, told: FellBack | Switched) -> None:
+        """A connection has something to say."""
+        try:
+            self.context.ref.tell(told)
+        except errors.LumiLinkError as error:
+            log.info("workspace %s does not hear %s: %s", self._workspace_id, type(told).__name__, error)
+
+    # ------------------------------------------------------------------ handing over
+
     async def _hand_over(self, deadline: float) -> None:
         """Stop as soon as no turn runs: what attached clients see of it is a pause."""
         if asyncio.get_running_loop().time() < deadline and await self._is_working():
             self.context.after(HAND_OVER_POLL_S, CheckWork())
             return
-        if self._lease is not None:
-            self._lease.is_handed_over = True
+        if self._held is not None:
+            self._held.lease.is_handed_over = True
         self.context.stop()
 
     async def _is_working(self) -> bool:
@@ -191,5 +266,10 @@ class WorkspaceActor(Actor):
 
     async def stopping(self, reason: StopReason) -> None:
         """Give the workspace back. The connections have ended by now, and what they had to say is written."""
-        if self._lease is not None:
-            await self._leases.release(self._lease)
+        held = self._held
+        if held is None:
+            return
+        held.steering.let_go()
+        if not held.lease.is_lost:
+            await held.steering.settled()
+        await self._leases.release(held.lease)

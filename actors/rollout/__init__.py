@@ -1,0 +1,1 @@
+"""What installations want of the protocols of their workspaces: kept, changed, and told to the workers."""
