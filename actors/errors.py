@@ -18,19 +18,29 @@ The tree::
     │   ├── InvalidRequestError
     │   ├── FrameTooLargeError
     │   ├── MethodNotFoundError
+    │   ├── RouteUnknownError
+    │   ├── HttpMethodError
     │   ├── InvalidParamsError
     │   ├── NotInitializedError
     │   ├── MediaTypeError
     │   ├── NotAcceptableError
     │   ├── BatchError
     │   ├── ResumeTokenError
-    │   └── AgentProtocolError
+    │   ├── AgentProtocolError
+    │   └── ProtocolMismatchError
     ├── ApplicationFault           category "application": allowed, but not now or not here
+    │   ├── AuthenticationError
+    │   ├── ForbiddenError
     │   ├── SessionNotFoundError
+    │   ├── RecordNotFoundError
     │   ├── SessionClosedError
     │   ├── ResumeTokenExpiredError
     │   ├── QuestionUnknownError
     │   ├── ObserverError
+    │   ├── WorkspaceNotFoundError
+    │   ├── PreconditionError
+    │   ├── ConflictError
+    │   ├── AgentBusyError
     │   ├── PromptQueueFullError
     │   ├── QuotaExceededError
     │   ├── RateLimitedError
@@ -50,8 +60,10 @@ The tree::
         ├── SettingsError
         ├── PortInUseError
         ├── RayUnavailableError
+        ├── RightsUnavailableError
         ├── JournalUnavailableError
         ├── JournalBehindError
+        ├── RecordsUnavailableError
         ├── FenceRefusedError
         └── SeqConflictError
 
@@ -222,6 +234,22 @@ class MethodNotFoundError(ProtocolFault):
     rpc_code = -32601
 
 
+class RouteUnknownError(ProtocolFault):
+    """A path under which nothing is served."""
+
+    code = "route-unknown"
+    recovery = "Look the path up in /api/v1/openapi.json."
+    http_status = 404
+
+
+class HttpMethodError(ProtocolFault):
+    """A path that is served, but not by this HTTP method."""
+
+    code = "http-method-not-allowed"
+    recovery = "Use a method that the Allow header of the answer names."
+    http_status = 405
+
+
 class InvalidParamsError(ProtocolFault):
     """Known method, wrong parameters."""
 
@@ -270,10 +298,18 @@ class ResumeTokenError(ProtocolFault):
 
 
 class AgentProtocolError(ProtocolFault):
-    """The agent sent what the protocol does not allow, or speaks no version that we speak."""
+    """The agent sent what the protocol does not allow."""
 
     code = "agent-protocol-error"
     recovery = "Update the agent; its log and this message say what it sent."
+    http_status = 502
+
+
+class ProtocolMismatchError(ProtocolFault):
+    """The agent speaks no version of ACP that LumiLink speaks, and cannot be reached otherwise (FR-001)."""
+
+    code = "protocol-mismatch"
+    recovery = "Update the agent to a version of ACP that the message names, or give it a fallback over HTTP."
     http_status = 502
 
 
@@ -285,12 +321,37 @@ class ApplicationFault(LumiLinkError):  # noqa: N818 - a branch of the tree, nev
     http_status = 409
 
 
+class AuthenticationError(ApplicationFault):
+    """No credential, or one that is unknown, revoked, expired or not for this gateway."""
+
+    code = "authentication-required"
+    recovery = "Send a valid API key or token as Authorization: Bearer; an admin can make a new key."
+    rpc_code = -32000
+    http_status = 401
+
+
+class ForbiddenError(ApplicationFault):
+    """A valid credential whose roles do not allow what was asked."""
+
+    code = "forbidden"
+    recovery = "Use a credential with a role that has the right which the message names."
+    http_status = 403
+
+
 class SessionNotFoundError(ApplicationFault):
     """No session with this id that the caller may see."""
 
     code = "session-not-found"
     recovery = "List the sessions, or start a new one with session/new."
     rpc_code = -32002
+    http_status = 404
+
+
+class RecordNotFoundError(ApplicationFault):
+    """No record with this id that the caller may see, or none yet."""
+
+    code = "record-not-found"
+    recovery = "List the records to see which there are; what has just happened is there in a few seconds."
     http_status = 404
 
 
@@ -323,6 +384,38 @@ class ObserverError(ApplicationFault):
     code = "observer-only"
     recovery = "Load the session as a driver: leave role out of _meta.lumilink, or set it to driver."
     http_status = 403
+
+
+class WorkspaceNotFoundError(ApplicationFault):
+    """No workspace with this id that the caller may see."""
+
+    code = "workspace-not-found"
+    recovery = "Check the workspace id; a workspace is known once a session of it was made."
+    rpc_code = -32602
+    http_status = 404
+
+
+class PreconditionError(ApplicationFault):
+    """What is there is not the version that the caller named."""
+
+    code = "precondition-failed"
+    recovery = "Read it again, look at what has changed, and repeat with the new version."
+    http_status = 412
+
+
+class ConflictError(ApplicationFault):
+    """What is asked for does not go with how things stand."""
+
+    code = "conflict"
+    recovery = "Look at how things stand; the message says what is in the way."
+
+
+class AgentBusyError(ApplicationFault):
+    """A message over AgentAPI while a turn runs; over ACP it would wait for that."""
+
+    code = "agent-busy"
+    retryable = True
+    recovery = "Wait until the status is stable, or cancel the turn, then send the message again."
 
 
 class PromptQueueFullError(ApplicationFault):
@@ -358,6 +451,7 @@ class AgentCapabilityError(ApplicationFault):
     code = "agent-capability-missing"
     recovery = "Use another agent, or leave this method out; initialize tells what there is."
     rpc_code = -32601
+    http_status = 501
 
 
 class RequestCancelledError(ApplicationFault):
@@ -480,6 +574,14 @@ class RayUnavailableError(SystemFault):
     recovery = "Look at Ray's own log, check memory and ports, then start again."
 
 
+class RightsUnavailableError(SystemFault):
+    """What credentials are checked against cannot be read now: the store of keys, or an issuer's key set."""
+
+    code = "rights-unavailable"
+    retryable = True
+    recovery = "Try again in a few seconds; if it goes on, check the records' database or the issuer's keys."
+
+
 class JournalUnavailableError(SystemFault):
     """The journal's store cannot be written or read now: busy, full, unreachable, too slow."""
 
@@ -494,6 +596,14 @@ class JournalBehindError(SystemFault):
     code = "journal-behind"
     retryable = True
     recovery = "Slow down and send it again; if it keeps happening, look at the journal's disk or server."
+
+
+class RecordsUnavailableError(SystemFault):
+    """The records' database cannot be read or written now: away, busy, or not migrated."""
+
+    code = "records-unavailable"
+    retryable = True
+    recovery = "Try again in a few seconds; if it goes on, check the records' database and its address."
 
 
 class FenceRefusedError(SystemFault):
