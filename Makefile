@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration endurance bench idle-bench drain-bench chaos herd lock clean
+.PHONY: install run test lint unit integration endurance bench comparison demo-fallback idle-bench drain-bench projection-bench chaos herd lock clean console-screenshots reporting-bench
 
 install: $(STAMP)
 
@@ -38,6 +38,14 @@ endurance: install
 bench: install
 	$(BIN)/python -m loadtests.spine
 
+# The same agent and work over ACP and over AgentAPI (NFR-001).
+comparison: install
+	$(BIN)/python -m loadtests.comparison --page
+
+# Shows the fallback step by step: an agent fails over ACP, work goes on over HTTP, and returns.
+demo-fallback: install
+	$(BIN)/python -m loadtests.demo
+
 # What sessions cost that nobody uses.
 idle-bench: install
 	$(BIN)/python -m loadtests.idle
@@ -49,9 +57,21 @@ drain-bench: install
 chaos: install
 	$(BIN)/python -m loadtests.chaos --page
 
+# How far the records are behind 10,000 entries a second.
+projection-bench: install
+	$(BIN)/python -m loadtests.projection
+
 # 5,000 new sessions in a second at a gateway that has room for 600.
 herd: install
 	$(BIN)/python -m loadtests.herd
+
+# Reports over a million transcript entries, on SQLite and on PostgreSQL (apt-get install postgresql).
+reporting-bench: install
+	PYTHONPATH=tests $(BIN)/python -m loadtests.reporting --postgres
+
+# The pictures of docs/console.md. Needs Debian's chromium (apt-get install chromium).
+console-screenshots: install
+	PYTHONPATH=tests $(BIN)/python -m support.console_screenshots docs/images
 
 # Needs uv (pip install uv). The lock names versions and hashes, no place to get them from.
 lock:
