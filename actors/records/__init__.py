@@ -4,10 +4,24 @@
 """
 
 from actors.records import kinds
+from actors.records.batches import SetAside, Standing, StreamBatch
 from actors.records.kinds import Kind
 from actors.records.queries import Page, Query
 from actors.records.schema import migrate
 from actors.records.store import RecordStore
-from actors.records.writing import Change, Position
+from actors.records.writing import Change, How, Position
 
-__all__ = ["Change", "Kind", "Page", "Position", "Query", "RecordStore", "kinds", "migrate"]
+__all__ = [
+    "Change",
+    "How",
+    "Kind",
+    "Page",
+    "Position",
+    "Query",
+    "RecordStore",
+    "SetAside",
+    "Standing",
+    "StreamBatch",
+    "kinds",
+    "migrate",
+]

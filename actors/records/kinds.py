@@ -77,6 +77,7 @@ SESSIONS: Final = _kind(
     "workspace_id",
     "container_id",
     "protocol_type",
+    "closed_at",
     sorts=("updated_at",),
 )
 CONFIGURATIONS: Final = _kind(
@@ -142,6 +143,22 @@ KINDS: Final[tuple[Kind[Record], ...]] = (
     METRICS,
 )
 """All kinds, each after those that it refers to."""
+
+BY_NAME: Final[dict[str, Kind[Record]]] = {
+    "containers": CONTAINERS,
+    "connections": CONNECTIONS,
+    "transitions": TRANSITIONS,
+    "messages": MESSAGES,
+    "sessions": SESSIONS,
+    "configurations": CONFIGURATIONS,
+    "migrations": MIGRATIONS,
+    "rollbacks": ROLLBACKS,
+    "automations": AUTOMATIONS,
+    "transcripts": TRANSCRIPTS,
+    "alerts": ALERTS,
+    "metrics": METRICS,
+}
+"""The kinds by the names that APIs and audit trails give them."""
 
 _BY_MODEL: Final = {kind.model: kind for kind in KINDS}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 from pydantic.alias_generators import to_camel
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
 
 from actors.errors import InvalidParamsError
 from actors.records.kinds import Kind
@@ -23,16 +24,27 @@ R = TypeVar("R", bound=Record)
 DEFAULT_LIMIT: Final = 50
 MOST_LIMIT: Final = 200
 _CURSOR_CHARS: Final = 2000
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Scalar = str | bool | None
-Filters = Mapping[str, Scalar | Sequence[str]]
+
+class Presence(Enum):
+    """What a filter asks of a member instead of a value."""
+
+    SET = "set"
+
+
+IS_SET: Final = Presence.SET
+Scalar = str | bool | Presence | None
+Value = Scalar | Sequence[str | None]
+Filters = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to list. The default is the newest 50.
 
-    ``where`` has a value that a member must equal, or several of which it must be one; None is "not set".
+    ``where`` has a value that a member must equal, or several of which it must be one; None is "not set",
+    ``IS_SET`` is any value.
     ``since`` (inclusive) and ``until`` (exclusive) limit the moment at which a record began. ``sort`` is a
     member, with ``-`` before it for the largest first. ``limit`` is 1 to 200. ``cursor`` is the
     ``next_cursor`` of the page before.
@@ -71,12 +83,7 @@ def statement(kind: Kind[R], installation_id: str, query: Query) -> Select[Any]:
     columns = kind.table.c
     asked = select(kind.table).where(columns.installation_id == installation_id)
     asked = asked.where(*(_condition(kind, name, value) for name, value in query.where.items()))
-    if query.since is not None:
-        asked = asked.where(columns[kind.moment] >= _with_zone("since", query.since))
-    if query.until is not None:
-        asked = asked.where(columns[kind.moment] < _with_zone("until", query.until))
-    if query.cursor is not None:
-        asked = asked.where(_after(kind, order, query.cursor))
+    asked = asked.where(*_bounds(kind, order, query))
     by = (columns[order.column], columns[kind.key])
     return asked.order_by(*(one.desc() if order.descending else one for one in by)).limit(query.limit + 1)
 
@@ -84,7 +91,12 @@ def statement(kind: Kind[R], installation_id: str, query: Query) -> Select[Any]:
 def cursor_after(kind: Kind[R], query: Query, record: R) -> str:
     """Where the page after one that ends with the record begins."""
     order = _order(kind, query)
-    place = [str(order), iso(getattr(record, order.column)), getattr(record, kind.key)]
+    return cursor_at(kind, query, getattr(record, order.column), getattr(record, kind.key))
+
+
+def cursor_at(kind: Kind[R], query: Query, moment: datetime, key: str) -> str:
+    """The same, of a record that is known by what the query sorts by, and its key."""
+    place = [str(_order(kind, query)), iso(moment), key]
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
@@ -96,19 +108,22 @@ def _order(kind: Kind[R], query: Query) -> _Order:
     raise InvalidParamsError(f"sort: expected one of {_names(kind.sorts)}, with - before it for descending")
 
 
-def _condition(kind: Kind[R], name: str, value: Scalar | Sequence[str]) -> ColumnElement[bool]:
+def _condition(kind: Kind[R], name: str, value: Value) -> ColumnElement[bool]:
     for column in kind.filters:
         if name == to_camel(column):
             asked = kind.table.c[column]
-            if value is None or isinstance(value, str | bool):
+            if value is None or isinstance(value, str | bool | Presence):
                 return _equals(name, asked, value)
-            return asked.in_([_text(name, one) for one in value])
+            among = asked.in_([_text(name, one) for one in value if one is not None])
+            return or_(among, asked.is_(None)) if None in value else among
     raise InvalidParamsError(f"filter: expected one of {_names(kind.filters)}")
 
 
 def _equals(name: str, column: ColumnElement[Any], value: Scalar) -> ColumnElement[bool]:
     if value is None:
         return column.is_(None)
+    if value is IS_SET:
+        return column.is_not(None)
     python_type = column.type.python_type
     if not isinstance(value, python_type):
         expected = "true or false" if python_type is bool else "text" if python_type is str else "nothing"
@@ -122,12 +137,31 @@ def _text(name: str, value: str) -> str:
     return value
 
 
-def _after(kind: Kind[R], order: _Order, cursor: str) -> ColumnElement[bool]:
-    moment, key = _place(order, cursor)
+def _bounds(kind: Kind[R], order: _Order, query: Query) -> Iterator[ColumnElement[bool]]:
+    """Where the page begins and where the list ends.
+
+    SQLite begins to read at one bound of several on the same side, and it may be the wrong one. So the
+    cursor stands for the end of the time that the pages come from; and where there is none, a bound before
+    all there is keeps SQLite from sorting what a shorter index has of the installation.
+    """
     columns = kind.table.c
-    place = tuple_(columns[order.column], columns[kind.key])
-    then = tuple_(literal(moment, columns[order.column].type), literal(key, columns[kind.key].type))
-    return place < then if order.descending else place > then
+    since = None if query.since is None else _with_zone("since", query.since)
+    until = None if query.until is None else _with_zone("until", query.until)
+    if query.cursor is not None:
+        moment, key = _place(order, query.cursor)
+        place = tuple_(columns[order.column], columns[kind.key])
+        then = tuple_(literal(moment, columns[order.column].type), literal(key, columns[kind.key].type))
+        yield place < then if order.descending else place > then
+        if order.column == kind.moment:
+            if (since is not None and moment < since) or (until is not None and moment >= until):
+                raise InvalidParamsError("cursor: is of another time than from and to say")
+            since, until = (since, None) if order.descending else (None, until)
+    elif since is None:
+        yield columns[order.column] >= _BEGINNING
+    if since is not None:
+        yield columns[kind.moment] >= since
+    if until is not None:
+        yield columns[kind.moment] < until
 
 
 def _place(order: _Order, cursor: str) -> tuple[datetime, str]:

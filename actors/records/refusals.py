@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from actors.errors import InvalidParamsError, JournalUnavailableError
+
+_DATA_EXCEPTION: Final = "22"
+"""The class of PostgreSQL's codes for values that are too long, out of range or of another form."""
 
 
 @contextmanager
@@ -20,6 +24,8 @@ def translated() -> Iterator[None]:
             "records: one refers to what is not there, or is a second where there may be one"
         ) from None
     except DBAPIError as error:
+        if str(getattr(error.orig, "sqlstate", "")).startswith(_DATA_EXCEPTION):
+            raise InvalidParamsError("records: one has a value that the database does not take") from None
         raise unavailable(type(error.orig).__name__) from None
     except (SQLAlchemyError, OSError) as error:
         # TimeoutError is an OSError: the deadline of the whole, or that of a driver.

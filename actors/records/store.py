@@ -10,16 +10,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, and_, delete, exists, select
+from sqlalchemy import ColumnElement, and_, delete, exists, select, tuple_
 
+from actors.records.batches import (
+    AsideEntry,
+    SetAside,
+    Standing,
+    StreamBatch,
+    apply_batches,
+    is_one_of,
+    read_aside,
+    read_standings,
+    replace_aside,
+    write_changes,
+)
 from actors.records.database import Database
+from actors.records.figures import Figures, figures
 from actors.records.kinds import KINDS, Kind
-from actors.records.models import Record
+from actors.records.models import Record, SessionTranscriptEntry
 from actors.records.models.values import decoded, is_storable
 from actors.records.queries import Page, Query, cursor_after, statement
 from actors.records.rows import from_row
 from actors.records.schema import check_schema
-from actors.records.tables import PAYLOADS, POSITIONS
+from actors.records.search import Search, search
+from actors.records.tables import METRIC_TOTALS, PAYLOADS, POSITIONS, SET_ASIDE
 from actors.records.writing import Change, Position, advance, write
 
 R = TypeVar("R", bound=Record)
@@ -66,6 +80,48 @@ class RecordStore:
             await write(connection, installation_id, upto.stream, new)
         return len(new)
 
+    async def apply_all(self, batches: Sequence[StreamBatch]) -> list[bool]:
+        """Write what several streams say, of any installations, in one commit; which were taken, in order.
+
+        A batch is taken if its stream stands exactly where it begins: in the position and the state that
+        were left there. Otherwise somebody else has moved it, and what is known of it is to be read anew
+        by ``standings``. Raises InvalidParamsError as ``apply`` does; nothing is written then.
+        """
+        async with self._database.transaction() as connection:
+            return await apply_batches(connection, batches)
+
+    async def write_again(self, batch: StreamBatch) -> None:
+        """Write a batch's records over those that are there; the stream stays where it stands.
+
+        Raises InvalidParamsError as ``apply`` does.
+        """
+        async with self._database.transaction() as connection:
+            await write_changes(connection, [batch])
+
+    async def standings(self, after: tuple[str, str] = ("", ""), limit: int = 1000) -> list[Standing]:
+        """Where streams of all installations stand, those after an installation and stream, in this order."""
+        columns = POSITIONS.c
+        async with self._database.transaction() as connection:
+            place = tuple_(columns.installation_id, columns.stream)
+            return await read_standings(connection, place > tuple_(*after), limit=limit)
+
+    async def standings_of(self, keys: Sequence[tuple[str, str]]) -> list[Standing]:
+        """Where these streams stand, each given with its installation; none for those never applied."""
+        if not keys:
+            return []
+        async with self._database.transaction() as connection:
+            return await read_standings(connection, is_one_of(keys))
+
+    async def set_aside(self, installation_id: str | None = None, limit: int = 1000) -> list[AsideEntry]:
+        """The entries that no records could be made of, of one installation or of all."""
+        async with self._database.transaction() as connection:
+            return await read_aside(connection, installation_id, limit)
+
+    async def put_aside_anew(self, installation_id: str, stream: str, left: Sequence[SetAside]) -> None:
+        """Of what was set aside of a stream these are left; the others have their records now."""
+        async with self._database.transaction() as connection:
+            await replace_aside(connection, installation_id, stream, left)
+
     async def position(self, installation_id: str, stream: str) -> Position | None:
         """How far a stream was applied; None if it never was."""
         async with self._database.transaction() as connection:
@@ -75,7 +131,7 @@ class RecordStore:
                 )
             )
             row = found.one_or_none()
-        return None if row is None else Position(stream, row.epoch, row.seq)
+        return Position(stream, row.epoch, row.seq) if row is not None and row.epoch else None
 
     async def get(self, installation_id: str, kind: Kind[R], key: str) -> R | None:
         """One record, by its key; None if the installation has none such."""
@@ -95,6 +151,16 @@ class RecordStore:
         items = tuple(from_row(kind, dict(row)) for row in rows[: query.limit])
         more = len(rows) > query.limit
         return Page(items, cursor_after(kind, query, items[-1]) if more else None)
+
+    async def search(self, installation_id: str, wanted: Search) -> Page[SessionTranscriptEntry]:
+        """Transcript entries by their words. Raises InvalidParamsError for a search that makes no sense."""
+        async with self._database.transaction() as connection:
+            return await search(connection, installation_id, wanted)
+
+    async def figures(self, installation_id: str, since: datetime, until: datetime, buckets: int) -> Figures:
+        """What is counted in [``since``, ``until``), in that many equal parts."""
+        async with self._database.transaction() as connection:
+            return await figures(connection, installation_id, since, until, buckets)
 
     async def payload(self, installation_id: str, sha256: str) -> JsonValue:
         """A value that is kept apart, by its reference; None if the installation has none such."""
@@ -136,7 +202,7 @@ class RecordStore:
 
     async def clear(self, installation_id: str) -> None:
         """Delete all of an installation, positions included: to project its journal anew, or for good."""
-        owned = [*(kind.table for kind in reversed(KINDS)), PAYLOADS, POSITIONS]
+        owned = [*(kind.table for kind in reversed(KINDS)), PAYLOADS, POSITIONS, SET_ASIDE, METRIC_TOTALS]
         async with self._database.transaction() as connection:
             for table in owned:
                 await connection.execute(delete(table).where(table.c.installation_id == installation_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from itertools import groupby
 
 from msgspec import Struct
@@ -26,11 +27,24 @@ class Position(Struct, frozen=True):
     seq: int
 
 
+class How(Enum):
+    """What becomes of a record that is there already."""
+
+    REPLACE = "replace"
+    NEWEST = "newest"
+    """Replaced, if the new one is not older: several streams speak of it (connections)."""
+    UNITE = "unite"
+    """The newest stands, and what it supports are the protocols of both (containers)."""
+    ADD = "add"
+    """Its value is added (metrics). Only what is written exactly once may be."""
+
+
 class Change(Struct, frozen=True):
-    """What the entry ``seq`` says of a record: the whole of it."""
+    """What the entry ``seq`` says of a record: the whole of it. ``how`` counts for ``apply_all`` only."""
 
     seq: int
     record: Record
+    how: How = How.REPLACE
 
 
 async def advance(connection: AsyncConnection, installation_id: str, upto: Position) -> int:
@@ -40,7 +54,7 @@ async def advance(connection: AsyncConnection, installation_id: str, upto: Posit
     """
     columns = POSITIONS.c
     row = {"installation_id": installation_id, "stream": upto.stream, "epoch": upto.epoch, "seq": 0}
-    await connection.execute(_insert(connection, POSITIONS).on_conflict_do_nothing(), row)
+    await connection.execute(insert_into(connection, POSITIONS).on_conflict_do_nothing(), row)
     its_row = and_(columns.installation_id == installation_id, columns.stream == upto.stream)
     epoch, seq = (
         await connection.execute(select(columns.epoch, columns.seq).where(its_row).with_for_update())
@@ -66,25 +80,26 @@ async def write(
         payloads += (payload.row(installation_id, now) for payload in kept_apart)
         rows.append((kind.table, to_row(kind, record, stream, change.seq)))
     if payloads:
-        await _upsert(connection, PAYLOADS, payloads)
+        await upsert(connection, PAYLOADS, payloads)
     for table, group in groupby(rows, key=lambda one: one[0]):
-        await _upsert(connection, table, [row for _, row in group])
-    await _check_protocols(connection, installation_id, [change.record for change in changes])
+        await upsert(connection, table, [row for _, row in group])
+    await check_protocols(connection, installation_id, [change.record for change in changes])
 
 
-async def _upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, or replace those with the same key, in their order."""
     keys = [column.name for column in table.primary_key]
-    insert = _insert(connection, table)
+    insert = insert_into(connection, table)
     replaced = {name: insert.excluded[name] for name in rows[0] if name not in keys}
     await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
 
 
-def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """The insert of the connection's database, which can say what to do where the key is there."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-async def _check_protocols(
+async def check_protocols(
     connection: AsyncConnection, installation_id: str, records: Sequence[Record]
 ) -> None:
     """Sessions over ACP have a container that supports it; looked at after what touches either was written.

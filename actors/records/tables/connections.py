@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 
-from actors.records.models import ACTIVE
 from actors.records.tables.columns import (
     belongs_to,
     code,
@@ -69,16 +68,6 @@ CONNECTIONS: Final = record_table(
     ],
 )
 
-_IS_ACTIVE: Final = CONNECTIONS.c.status.in_([status.value for status in ACTIVE])
-Index(
-    "uq_acp_connections_active",
-    CONNECTIONS.c.installation_id,
-    CONNECTIONS.c.container_id,
-    unique=True,
-    sqlite_where=_IS_ACTIVE,
-    postgresql_where=_IS_ACTIVE,
-)
-
 TRANSITIONS: Final = record_table(
     "connection_transitions",
     "transition_id",
@@ -94,6 +83,7 @@ TRANSITIONS: Final = record_table(
         ("at", "transition_id"),
         ("connection_id", "at", "transition_id"),
         ("workspace_id", "at", "transition_id"),
+        ("to_status", "at"),
     ],
 )
 
@@ -138,12 +128,15 @@ SESSIONS: Final = record_table(
     moment("closed_at", optional=True),
     belongs_to("container_id", "containers", "container_id"),
     belongs_to("acp_connection_id", "acp_connections", "connection_id", cascade=False),
-    UniqueConstraint("installation_id", "container_id"),
     indexes=[
         ("created_at", "session_id"),
         ("updated_at", "session_id"),
         ("workspace_id", "created_at", "session_id"),
+        ("container_id", "created_at", "session_id"),
         ("protocol_type", "created_at", "session_id"),
+        ("closed_at", "created_at", "session_id"),
+        ("protocol_type", "closed_at"),
+        ("protocol_type", "created_at", "workspace_id"),
         ("acp_connection_id",),
     ],
 )

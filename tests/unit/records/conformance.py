@@ -127,24 +127,13 @@ class ApplyConformance:
 class RuleConformance:
     """Rules over several records."""
 
-    async def test_a_container_has_one_active_connection(self, store: RecordStore) -> None:
+    async def test_sessions_and_connections_may_share_a_container(self, store: RecordStore) -> None:
         await put_container(store)
 
-        with pytest.raises(InvalidParamsError):
-            await put(store, examples.connection(connection_id="link-2", status="degraded"))
+        await put(store, examples.connection(connection_id="link-2"), examples.session(session_id="sess-2"))
 
-        await put(
-            store,
-            examples.connection(status="disconnected"),
-            examples.connection(connection_id="link-2"),
-        )
         assert len((await store.page(TENANT, kinds.CONNECTIONS)).items) == 2
-
-    async def test_a_container_has_one_session(self, store: RecordStore) -> None:
-        await put_container(store)
-
-        with pytest.raises(InvalidParamsError):
-            await put(store, examples.session(session_id="sess-2"))
+        assert len((await store.page(TENANT, kinds.SESSIONS)).items) == 2
 
     async def test_a_session_over_acp_needs_a_container_that_supports_it(self, store: RecordStore) -> None:
         http = {"supported_protocols": ["http"], "preferred_protocol": "http"}

@@ -19,6 +19,7 @@ from actors.records import RecordStore, migrate
 from actors.records.database import make_engine
 from actors.records.kinds import KINDS
 from actors.records.schema import alembic_config
+from actors.records.search import Search
 from actors.records.tables import METADATA
 
 SCRIPTS = ScriptDirectory.from_config(alembic_config())
@@ -58,7 +59,12 @@ def literal(value: object) -> str:
 
 
 def differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+    """But for the index of words, which each database has in a way of its own."""
+    own = ("transcript_words", "transcript_search", "message_words")
+    context = MigrationContext.configure(
+        connection, opts={"include_object": lambda _object, name, *_: not str(name).startswith(own)}
+    )
+    return list(compare_metadata(context, METADATA))
 
 
 class MigrationConformance:
@@ -98,6 +104,16 @@ class MigrationConformance:
         store = await RecordStore.open(url)
         assert all([(await store.page(TENANT, kind)).items for kind in KINDS])
         await store.close()
+
+    async def test_what_was_written_before_there_was_a_search_is_found(self, url: str) -> None:
+        await migrate(url, "0002")
+        await run(url, lambda connection: insert(connection, rows_at("0002")))
+        await migrate(url)
+
+        store = await RecordStore.open(url)
+        found = await store.search(TENANT, Search("repository"))
+        await store.close()
+        assert [entry.session_id for entry in found.items] == ["sess-1"]
 
     async def test_several_may_migrate_at_the_same_time(self, url: str) -> None:
         await asyncio.gather(*(migrate(url) for _ in range(3)))

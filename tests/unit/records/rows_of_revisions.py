@@ -214,4 +214,61 @@ ROWS: Final[dict[str, list[tuple[str, dict[str, object]]]]] = {
             },
         ),
     ],
+    "0003": [
+        (
+            "set_aside",
+            _BY | {"epoch": "e1", "kind": "notice", "reason": "ValueError", "at": _NOON},
+        ),
+        (
+            "container_sessions",
+            _BY
+            | {
+                "session_id": "sess-2",
+                "container_id": "box-1",
+                "workspace_id": "repo",
+                "protocol_type": "http",
+                "fallback_enabled": False,
+                "created_at": _NOON,
+                "updated_at": _NOON,
+            },
+        ),
+    ],
+    "0004": [
+        (
+            "api_keys",
+            {
+                "key_id": "0123456789abcdef",
+                "installation_id": TENANT,
+                "user_id": "ann",
+                "roles": '["user"]',
+                "digest": "0" * 64,
+                "last_four": "0000",
+                "created_at": _NOON,
+            },
+        ),
+    ],
+    "0005": [
+        (
+            "transcript_entries",
+            _BY
+            | {
+                "entry_id": "00000000-0000-0000-0000-000000000005",
+                "session_id": "sess-1",
+                "event_type": "info",
+                "message": "The agent is back after 3 attempts.",
+                "timestamp": _NOON,
+            },
+        ),
+    ],
+    "0006": [
+        (
+            "metric_totals",
+            {
+                "installation_id": TENANT,
+                "metric_type": "fallbacks",
+                "timestamp": _NOON,
+                "value": 2.0,
+            },
+        ),
+    ],
 }

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.records import examples
+from unit.records.batch_conformance import BatchConformance
 from unit.records.conformance import (
     ApplyConformance,
     PageConformance,
@@ -21,6 +22,7 @@ from unit.records.conformance import (
     put,
 )
 from unit.records.examples import TENANT, at, number
+from unit.records.search_conformance import SearchConformance
 
 from actors.errors import JournalUnavailableError, SettingsError
 from actors.records import Change, Position, RecordStore, kinds, migrate
@@ -54,6 +56,10 @@ class TestApply(ApplyConformance):
     pass
 
 
+class TestBatches(BatchConformance):
+    pass
+
+
 class TestRules(RuleConformance):
     pass
 
@@ -67,6 +73,10 @@ class TestPages(PageConformance):
 
 
 class TestPayloads(PayloadConformance):
+    pass
+
+
+class TestSearch(SearchConformance):
     pass
 
 

@@ -1,0 +1,160 @@
+"""The Ray actor around the projector: one for the cluster, found by name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any, Final, cast
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayActorError, RayTaskError
+from ray.util.metrics import Counter, Gauge
+
+from actors import errors
+from actors.events.shell import EventsClient
+from actors.projector.changed import ChangedStreams
+from actors.projector.figures import ProjectorFigures
+from actors.projector.keeper import ProjectorKeeper, ProjectorSettings
+from actors.storage import open_journal
+
+log = logging.getLogger("lumilink.projector")
+
+PROJECTOR_NAME: Final = "lumilink-projector"
+NAMESPACE: Final = "lumilink"
+CALL_DEADLINE_S: Final = 10.0
+STOP_DEADLINE_S: Final = 5.0
+SHOW_EVERY_S: Final = 2.0
+TELL_EVERY_S: Final = 0.25
+AWAY_S: Final = 2.0
+
+
+class _Meters:
+    """What Ray's dashboard and its metrics show of the projector."""
+
+    def __init__(self) -> None:
+        self._lag = Gauge(
+            "lumilink_projector_lag_seconds", "Time from an entry to its record.", ("quantile",)
+        )
+        self._waiting = Gauge("lumilink_projector_waiting_streams", "Streams that are still to be read.")
+        self._entries = Counter("lumilink_projector_entries", "Entries whose records were written.")
+        self._aside = Counter("lumilink_projector_set_aside", "Entries of which none could be made.")
+        self._shown = ProjectorFigures(0, 0, 0, 0.0, 0.0, 0.0)
+
+    def show(self, figures: ProjectorFigures) -> None:
+        """Show the figures; counters take what came since the last time."""
+        self._lag.set(figures.lag_p50_s, {"quantile": "0.5"})
+        self._lag.set(figures.lag_p95_s, {"quantile": "0.95"})
+        self._waiting.set(figures.waiting_streams)
+        before, self._shown = self._shown, figures
+        # Ray's counters take no zero.
+        if figures.entries > before.entries:
+            self._entries.inc(figures.entries - before.entries)
+        if figures.set_aside > before.set_aside:
+            self._aside.inc(figures.set_aside - before.set_aside)
+
+
+class ProjectorShell:
+    """Told by workers which streams have changed."""
+
+    def __init__(self, settings: ProjectorSettings) -> None:
+        storage = settings.storage
+        self._keeper = ProjectorKeeper(
+            settings, lambda: open_journal(storage.journal, storage.durability), EventsClient().post
+        )
+        self._meters = _Meters()
+        loop = asyncio.get_running_loop()
+        self._tasks = (
+            loop.create_task(self._keeper.run(), name="project"),
+            loop.create_task(self._show(), name="show figures"),
+        )
+        for task in self._tasks:
+            task.add_done_callback(_ended)
+
+    async def changed(self, streams: list[str]) -> None:
+        """See ``Projector.changed``."""
+        self._keeper.changed(streams)
+
+    async def figures(self) -> ProjectorFigures:
+        """See ``Projector.figures``."""
+        return self._keeper.figures()
+
+    async def stop(self) -> None:
+        """Let go of the stores; Ray may end the process afterwards. What was under way is done again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks, timeout=STOP_DEADLINE_S)
+
+    async def _show(self) -> None:
+        while True:
+            self._meters.show(self._keeper.figures())
+            await asyncio.sleep(SHOW_EVERY_S)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        # Its text may hold what was handled, so only its type is logged. Ray starts another process.
+        log.critical("the projector gives up on %s", type(error).__name__)
+        os._exit(1)
+
+
+def start_projector(
+    settings: ProjectorSettings, on: dict[str, float] | None = None
+) -> ActorHandle[ProjectorShell]:
+    """Make the cluster's projector; Ray restarts it, and it goes on where its records end.
+
+    ``on`` is what its node must have.
+    """
+    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(ProjectorShell)
+    named = actor_class.options(name=PROJECTOR_NAME, namespace=NAMESPACE, resources=on or {})
+    return cast("ActorHandle[ProjectorShell]", named.remote(settings))
+
+
+class ProjectorClient:
+    """The projector's methods for other processes.
+
+    Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 10 s.
+    """
+
+    def __init__(self) -> None:
+        # Ray's handles have no types of their methods.
+        self._actor: Any = None
+
+    async def changed(self, streams: list[str]) -> None:
+        """See ``Projector.changed``."""
+        await self._call("changed", streams)
+
+    async def figures(self) -> ProjectorFigures:
+        """See ``Projector.figures``."""
+        found: ProjectorFigures = await self._call("figures")
+        return found
+
+    async def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            if self._actor is None:
+                self._actor = await asyncio.to_thread(ray.get_actor, PROJECTOR_NAME, NAMESPACE)
+            async with asyncio.timeout(CALL_DEADLINE_S):
+                return await getattr(self._actor, method).remote(*arguments)
+        except RayTaskError as error:
+            if isinstance(error.cause, errors.LumiLinkError):
+                raise error.cause from None
+            raise errors.InternalError(f"the projector failed with {type(error.cause).__name__}") from None
+        except (RayActorError, TimeoutError, ValueError):
+            raise errors.WorkerUnavailableError("the projector does not answer", 1.0) from None
+
+
+async def tell_projector(changed: ChangedStreams) -> None:
+    """Tell the projector what a worker writes, in one call for all, for as long as the worker lives."""
+    projector = ProjectorClient()
+    while True:
+        await asyncio.sleep(TELL_EVERY_S)
+        streams = changed.take()
+        if not streams:
+            continue
+        try:
+            await projector.changed(streams)
+        except errors.LumiLinkError as error:
+            log.debug("the projector is told later: %s", error)
+            changed.put_back(streams)
+            await asyncio.sleep(AWAY_S)
