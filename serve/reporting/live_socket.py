@@ -11,19 +11,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from actors import errors
 from serve.ingress import guard
-from serve.ingress.app import INSTALLATION
+from serve.problem import CLOSE_REFUSED, refuse
 from serve.reporting import live_messages
 from serve.reporting.feed_follower import Position
 from serve.reporting.live_client import MAX_WATCHING, LiveClient, followers
 from serve.reporting.live_messages import LiveMessage
 from serve.reporting.origin import rules
+from serve.rights import Identity, Right, demand, gate, identify
+from serve.rights.credentials import chosen_protocol
+from serve.rights.endings import CLOSE_CODE
 
 log = logging.getLogger("lumilink.reporting")
 
 MAX_CLIENT_CHARS: Final = 4096
 SEND_S: Final = 30.0
 CLOSE_S: Final = 1.0
-CLOSE_REFUSED: Final = 1008
 CLOSE_TRY_AGAIN_LATER: Final = 1013
 
 
@@ -34,7 +36,13 @@ async def serve_socket(socket: WebSocket) -> None:
     if why is not None:
         await socket.close(CLOSE_REFUSED, why)
         return
-    await socket.accept()
+    try:
+        identity = await identify(socket)
+        demand(identity, Right.RECORDS_READ)
+    except errors.LumiLinkError as error:
+        await refuse(socket, error)
+        return
+    await socket.accept(chosen_protocol(socket))
     if followers().watching >= MAX_WATCHING:
         await socket.close(CLOSE_TRY_AGAIN_LATER, "too many clients watch")
         return
@@ -43,8 +51,8 @@ async def serve_socket(socket: WebSocket) -> None:
         position = _position_of(socket)
     except errors.InvalidParamsError as error:
         wrong = error
-    async with followers().watch(INSTALLATION) as follower:
-        await _Conversation(socket, LiveClient(follower, position)).run(wrong)
+    async with followers().watch(identity.installation) as follower:
+        await _Conversation(socket, LiveClient(follower, position), identity).run(wrong)
 
 
 def _position_of(socket: WebSocket) -> Position | None:
@@ -55,15 +63,18 @@ def _position_of(socket: WebSocket) -> Position | None:
 class _Conversation:
     """One client's socket: what it says is read while it is told what happens."""
 
-    def __init__(self, socket: WebSocket, client: LiveClient) -> None:
+    def __init__(self, socket: WebSocket, client: LiveClient, identity: Identity) -> None:
         self._socket = socket
+        self._identity = identity
         self._client = client
         self._sending = asyncio.Lock()
 
     async def run(self, wrong: errors.InvalidParamsError | None) -> None:
-        """Until either side ends it. ``wrong``: the cursor of the URL is none of ours."""
+        """Until either side, or its credential, ends it. ``wrong``: the cursor of the URL is none of ours."""
         loop = asyncio.get_running_loop()
         tasks = {loop.create_task(self._write(wrong)), loop.create_task(self._read())}
+        if self._identity.credential:
+            tasks.add(loop.create_task(self._close_at_end()))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -72,7 +83,7 @@ class _Conversation:
             results = await asyncio.gather(*tasks, return_exceptions=True)
         for result in results:
             if isinstance(result, TimeoutError):
-                await self._close_slow()
+                await self._close(CLOSE_TRY_AGAIN_LATER, "slow consumer")
             elif isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
                 log.warning("a client of live events was cut off by %s", type(result).__name__)
 
@@ -112,9 +123,12 @@ class _Conversation:
         async with asyncio.timeout(SEND_S), self._sending:
             await self._socket.send_text(message.text())
 
-    async def _close_slow(self) -> None:
+    async def _close_at_end(self) -> None:
+        await self._close(CLOSE_CODE, await gate().ended(self._identity))
+
+    async def _close(self, code: int, why: str) -> None:
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._socket.close(CLOSE_TRY_AGAIN_LATER, "slow consumer")
+                await self._socket.close(code, why)
         except (TimeoutError, OSError, RuntimeError, WebSocketDisconnect) as error:
-            log.debug("a slow client was gone already: %s", type(error).__name__)
+            log.debug("a client was gone already: %s", type(error).__name__)

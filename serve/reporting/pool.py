@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from actors import errors
 from actors.capacity.shell import NAMESPACE
-from serve.problem import problem
-from serve.reporting.origin import guarded
+from serve.reporting.operation import Answer, Operation, route
+from serve.rights import Identity, Right
 
 POOL_NAME: Final = "lumilink-pool"
 MAX_WORKERS: Final = 64
@@ -43,8 +42,10 @@ class PoolView(msgspec.Struct, frozen=True, rename="camel"):
     members: list[MemberView]
 
 
-class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    workers: int
+class WantedPool(msgspec.Struct, forbid_unknown_fields=True):
+    """How many workers there are to be from now on."""
+
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKERS)]
 
 
 class PoolClient:
@@ -75,37 +76,46 @@ class PoolClient:
         return view
 
 
-async def shown(_: Request) -> Response:
+async def shown(_request: Request, _identity: Identity) -> Response:
     """The pool as it is now."""
-    try:
-        return _answer(await PoolClient().view())
-    except errors.LumiLinkError as error:
-        return problem(error)
+    return _answer(await PoolClient().view())
 
 
-async def scaled(request: Request) -> Response:
-    """Take another number of workers; those that are too many drain first, so it is done a little later."""
-    try:
-        return _answer(await PoolClient().scale(_read(await request.body())), 202)
-    except errors.LumiLinkError as error:
-        return problem(error)
+async def scaled(request: Request, _identity: Identity) -> Response:
+    """Take another number of workers."""
+    return _answer(await PoolClient().scale(_read(await request.body())), 202)
 
 
 def _read(body: bytes) -> int:
     try:
-        workers = msgspec.json.decode(body, type=_Wanted).workers
+        return msgspec.json.decode(body, type=WantedPool).workers
     except msgspec.DecodeError as error:
-        raise errors.InvalidParamsError(f'expected {{"workers": number}}: {error}') from None
-    if not 1 <= workers <= MAX_WORKERS:
-        raise errors.InvalidParamsError(f"workers: expected 1 to {MAX_WORKERS}, got {workers}")
-    return workers
+        raise errors.InvalidParamsError(f'expected {{"workers": 1 to {MAX_WORKERS}}}: {error}') from None
 
 
 def _answer(view: PoolView, status: int = 200) -> Response:
     return Response(msgspec.json.encode(view), status, media_type="application/json")
 
 
-ROUTES = [
-    Route("/api/v1/pool", shown, methods=["GET"]),
-    Route("/api/v1/pool", guarded(scaled), methods=["PUT"]),
-]
+_SHOW: Final = Operation(
+    "GET",
+    "/api/v1/pool",
+    "How many workers there are, and are to be.",
+    "operations",
+    Answer(PoolView),
+    Right.TOPOLOGY_READ,
+    faults=(errors.WorkerUnavailableError,),
+)
+_SCALE: Final = Operation(
+    "PUT",
+    "/api/v1/pool",
+    "Take another number of workers.",
+    "operations",
+    Answer(PoolView, 202, description="The pool as it is now."),
+    Right.WORKERS_CHANGE,
+    details="Those that are too many give their sessions away first, so it is done a little later.",
+    body=WantedPool,
+    faults=(errors.InvalidParamsError, errors.WorkerUnavailableError),
+)
+OPERATIONS: Final = (_SHOW, _SCALE)
+ROUTES: Final = [route(_SHOW, shown), route(_SCALE, scaled)]

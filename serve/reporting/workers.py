@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from actors import errors
 from actors.worker import WorkerClient
-from serve.problem import problem
-from serve.reporting.origin import guarded
+from serve.reporting.operation import Answer, Operation, Parameter, route
+from serve.rights import Identity, Right
 
-LONGEST_S = 86_400.0
-
-
-class _Drain(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    deadline_s: float = 600.0
+LONGEST_S: Final = 86_400.0
 
 
-async def drained(request: Request) -> Response:
+class Drain(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Turns may take ``deadline_s`` seconds to end; after them they are interrupted."""
+
+    deadline_s: Annotated[float, msgspec.Meta(ge=0.0, le=LONGEST_S)] = 600.0
+
+
+class Draining(msgspec.Struct, rename="camel"):
+    """A worker that drains; ``state`` is ``draining``."""
+
+    worker_id: str
+    state: str
+    deadline_s: float
+
+
+async def drained(request: Request, _identity: Identity) -> Response:
     """Begin to drain; done when the topology shows the worker under another pid."""
-    worker_id = request.path_params["worker_id"]
-    try:
-        wanted = _read(await request.body())
-        await WorkerClient(worker_id).drain(wanted.deadline_s)
-    except errors.LumiLinkError as error:
-        return problem(error)
-    body = msgspec.json.encode({"workerId": worker_id, "state": "draining", "deadlineS": wanted.deadline_s})
+    worker_id = request.path_params["id"]
+    wanted = _read(await request.body())
+    await WorkerClient(worker_id).drain(wanted.deadline_s)
+    body = msgspec.json.encode(Draining(worker_id, "draining", wanted.deadline_s))
     return Response(body, 202, media_type="application/json")
 
 
-def _read(body: bytes) -> _Drain:
+def _read(body: bytes) -> Drain:
     try:
-        wanted = msgspec.json.decode(body or b"{}", type=_Drain)
+        return msgspec.json.decode(body or b"{}", type=Drain)
     except msgspec.DecodeError as error:
-        raise errors.InvalidParamsError(f'expected {{"deadlineS": seconds}}: {error}') from None
-    if not 0.0 <= wanted.deadline_s <= LONGEST_S:
-        raise errors.InvalidParamsError(f"deadlineS: expected 0 to {LONGEST_S:g}, got {wanted.deadline_s:g}")
-    return wanted
+        raise errors.InvalidParamsError(f'expected {{"deadlineS": 0 to {LONGEST_S:g}}}: {error}') from None
 
 
-ROUTES = [Route("/api/v1/workers/{worker_id}/drain", guarded(drained), methods=["POST"])]
+_DRAIN: Final = Operation(
+    "POST",
+    "/api/v1/workers/{id}/drain",
+    "Have a worker give its sessions to the others, and start anew.",
+    "operations",
+    Answer(Draining, 202, description="It drains; it is done when the topology shows it with another pid."),
+    Right.WORKERS_CHANGE,
+    parameters=(Parameter("id", {"type": "string"}, "The worker's id.", is_path=True),),
+    body=Drain,
+    faults=(errors.InvalidParamsError, errors.WorkerUnavailableError),
+)
+OPERATIONS: Final = (_DRAIN,)
+ROUTES: Final = [route(_DRAIN, drained)]
