@@ -1,0 +1,1 @@
+"""The page for operators and auditors: its files, and who is looking at it."""
