@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 import psutil
 
@@ -40,10 +39,13 @@ from actors.kernel.system import ActorSystem
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer
 from actors.link.greeting import Greeting
+from actors.migration.policy import Policy
+from actors.migration.streams import WorkspaceName
 from actors.protocol.envelope import parse
 from actors.protocol.surroundings import surroundings_of
 from actors.storage import Storage, StorageSettings
 from actors.workspace.actor import HandOver, TakeUpSession, WorkspaceActor
+from actors.workspace.desk import ProtocolDesk
 
 log = logging.getLogger("lumilink.worker")
 
@@ -66,6 +68,7 @@ class WorkerSettings:
     connection: ConnectionSettings
     storage: StorageSettings
     agent_memory_reserve: float = 0.1
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(slots=True)
@@ -98,7 +101,17 @@ class Host:
         Raises JournalUnavailableError and SettingsError.
         """
         settings = self._settings
-        self._storage = await Storage.open(settings.storage, settings.worker_id, self)
+        self._storage = storage = await Storage.open(settings.storage, settings.worker_id, self)
+        self.desk = ProtocolDesk(
+            self._system,
+            storage.journal,
+            storage.sessions,
+            storage.leases,
+            self._workspace,
+            settings.connection,
+            settings.policy,
+        )
+        self._start(self.desk.policies.keep(), "keep policies")
         self._start(self._end_orphans(self._storage.life), "end orphans")
         self.address = await self._links.listen(self._settings.host)
         gc.collect()
@@ -180,8 +193,11 @@ class Host:
             return
         if (channel, stream) in self._streams:
             self.link_close(channel, stream, errors.InvalidRequestError("the stream was opened anew"))
-        attachment = Attachment(channel, stream, told.client, self._attachment_ended, Role(told.role))
         made = {"session/new": session_id, "session/fork": told.new_session_id}.get(told.method)
+        witness_of = (made or session_id) if told.turns else ""
+        attachment = Attachment(
+            channel, stream, told.client, self._attachment_ended, Role(told.role), witness_of
+        )
         self._streams[channel, stream] = _Stream(attachment, made or session_id)
         try:
             if made is not None:
@@ -232,12 +248,28 @@ class Host:
         if hosted is None:
             hosted = self._hosted.reserve(session_id, told.installation)
             self._start(self._take_up(session_id, hosted, told.dead), "take up a session")
-        if hosted.installation != told.installation or (hosted.opener is not None and hosted.holder is None):
+        if hosted.installation != told.installation:
+            self._start(self._look_for_another_s(session_id, told.installation, attachment), "look for")
+            return
+        if hosted.opener is not None and hosted.holder is None:
             raise errors.SessionNotFoundError(f"no session {session_id}")
         if hosted.holder is None:
             self._hosted.wait(hosted, message)
         else:
             hosted.holder.tell(message)
+
+    async def _look_for_another_s(self, session_id: str, installation: str, attachment: Attachment) -> None:
+        """Answer for another tenant's session as for one that there is not: after a look into the journal.
+
+        So how long it takes does not tell the one from the other. And whoever asks for another's session does
+        not keep its owner from it: the session is there, as soon as the other has been told that it is not.
+        """
+        try:
+            await self.storage.sessions.find(installation, session_id)
+        except errors.LumiLinkError as error:
+            attachment.end(error)
+        else:
+            attachment.end(errors.SessionMovedError("the session is being looked for", 0.1))
 
     async def _take_up(self, session_id: str, hosted: Hosted, dead: str) -> None:
         """Find a session in the journal and have its workspace go on with it."""
@@ -255,8 +287,7 @@ class Host:
         task.add_done_callback(self._tasks.discard)
 
     def _workspace(self, installation: str, workspace_id: str) -> ActorRef:
-        # Quoted, so that no two tenants meet in one actor whatever they are called.
-        key = f"{quote(installation, safe='')}/{workspace_id}"
+        key = WorkspaceName(installation, workspace_id).key
         return self._system.get_or_spawn(
             ActorId("workspace", key),
             lambda: WorkspaceActor(
@@ -267,6 +298,7 @@ class Host:
                 self.storage.sessions,
                 self.storage.leases,
                 self._room,
+                self.desk.protocols,
             ),
             ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
         )

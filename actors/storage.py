@@ -19,6 +19,7 @@ from actors.journal.redis import RedisJournal
 from actors.journal.sqlite import SqliteJournal
 from actors.placement.leases import Leases
 from actors.placement.lives import DeadLives, new_life
+from actors.projector.changed import ChangedStreams
 
 log = logging.getLogger("lumilink.storage")
 
@@ -60,9 +61,15 @@ class Storage:
     def __init__(
         self, journal: Journal, settings: StorageSettings, worker_id: str, listener: StorageListener
     ) -> None:
-        self._journal = journal
+        self.journal = journal
         self._listener = listener
-        self._writer = GroupWriter(journal, on_state=self._note_state, on_pressed=listener.journal_pressed)
+        self.changed = ChangedStreams()
+        self._writer = GroupWriter(
+            journal,
+            on_state=self._note_state,
+            on_pressed=listener.journal_pressed,
+            on_committed=self.changed.note,
+        )
         self.life = new_life(settings.gateway, worker_id)
         self.leases = Leases(journal, self.life, DeadLives(self.life, exclusive=settings.is_exclusive))
         self.sessions = SessionStore(journal, self._writer, Sealer(settings.seal_key), settings.history_bytes)
@@ -81,10 +88,10 @@ class Storage:
         if left:
             log.error("%d events did not get into the journal before the worker ended", left)
         try:
-            await self._journal.release_all(self.life)
+            await self.journal.release_all(self.life)
         except errors.JournalUnavailableError as error:
             log.warning("the worker's leases run out by themselves: %s", error)
-        await self._journal.close()
+        await self.journal.close()
 
     def _note_state(self, state: WriterState) -> None:
         level = logging.INFO if state is WriterState.HEALTHY else logging.WARNING

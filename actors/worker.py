@@ -18,6 +18,10 @@ from actors.capacity.ledger import WorkerReport
 from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, CapacityClient
 from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
+from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtocol
+from actors.migration.policy import Policy
+from actors.projector.shell import tell_projector
+from actors.workspace.desk import ProtocolDesk
 
 log = logging.getLogger("lumilink.worker")
 
@@ -57,6 +61,7 @@ class WorkerShell:
         self._refusal: asyncio.Future[None] = loop.create_future()
         self._starting = loop.create_task(self._start(), name="start")
         self._reporting = loop.create_task(self._report(), name="report")
+        self._telling = loop.create_task(self._tell_projector(), name="tell the projector")
 
     async def _start(self) -> None:
         """A worker that Ray starts anew may find the journal's store away: it waits for it."""
@@ -70,6 +75,10 @@ class WorkerShell:
                 await asyncio.sleep(START_AGAIN_S)
             else:
                 return
+
+    async def _tell_projector(self) -> None:
+        await asyncio.shield(self._starting)
+        await tell_projector(self._host.storage.changed)
 
     async def _report(self) -> None:
         await asyncio.shield(self._starting)
@@ -139,10 +148,27 @@ class WorkerShell:
         """See ``Host.decide``."""
         await self._host.inquiries.decide(session_id, installation, question_id, result)
 
+    async def protocol(
+        self, installation: str, workspace_id: str, command: ProtocolCommand
+    ) -> WorkspaceProtocol | Elsewhere:
+        """See ``ProtocolDesk.command``."""
+        return await self._desk.command(installation, workspace_id, command)
+
+    async def take_policy(self, installation: str, policy: Policy) -> None:
+        """See ``Policies.take``."""
+        self._desk.policies.take(installation, policy)
+
+    @property
+    def _desk(self) -> ProtocolDesk:
+        if not self._starting.done():
+            raise errors.WorkerUnavailableError("the worker is starting", 1.0)
+        return self._host.desk
+
     async def stop(self) -> None:
         """Let go of all sessions and agents; Ray may end the process afterwards."""
         self._starting.cancel()
         self._reporting.cancel()
+        self._telling.cancel()
         self._refusal.cancel()
         await self._host.stop()
 
@@ -222,6 +248,19 @@ class WorkerClient:
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
         await self._call("decide", session_id, installation, question_id, result)
+
+    async def protocol(
+        self, installation: str, workspace_id: str, command: ProtocolCommand
+    ) -> WorkspaceProtocol | Elsewhere:
+        """See ``ProtocolDesk.command``."""
+        answer: WorkspaceProtocol | Elsewhere = await self._call(
+            "protocol", installation, workspace_id, command
+        )
+        return answer
+
+    async def take_policy(self, installation: str, policy: Policy) -> None:
+        """See ``Policies.take``."""
+        await self._call("take_policy", installation, policy)
 
     async def drain(self, deadline_s: float) -> None:
         """See ``WorkerShell.drain``."""

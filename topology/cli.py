@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
-from actors import errors
+from topology import credential
 from topology import settings as topology_settings
+from topology.exits import exits as _exits
+from topology.keys_cli import keys
+from topology.protocol_cli import protocol
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
-P = ParamSpec("P")
-
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _URL = click.option("--url", default=DEFAULT_URL, show_default=True, help="The gateway.")
+_KEY_FILE = click.option(
+    "--key-file", type=_FILE, help=f"File with the API key or token to show; else ${credential.VARIABLE}."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _exits(command: Callable[P, int]) -> Callable[P, None]:
-    """End the process with the command's code; an error of ours is told with what to do about it."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-        except errors.LumiLinkError as error:
-            click.echo(f"lumilink: {error.detail}", err=True)
-            click.echo(error.recovery, err=True)
-            code = 2 if isinstance(error, errors.SettingsError) else 1
-        sys.exit(code)
-
-    return run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,6 +38,11 @@ def main() -> None:
     "--agent",
     metavar="TARGET",
     help="ws://…/acp, http://…/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT.  [example agent]",
+)
+@click.option(
+    "--fallback-agent",
+    metavar="TARGET",
+    help="The same agent over HTTP, for sessions that ACP fails: agentapi+http://HOST:PORT.  [none]",
 )
 @click.option("--address", help="Ray cluster to join, such as auto.  [a Ray of its own]")
 @click.option("--workers", type=int, help="Worker processes that are always there.  [1]")
@@ -73,13 +62,14 @@ def up(config: Path | None, **flags: object) -> int:
 
 @main.command()
 @_URL
+@_KEY_FILE
 @_JSON
 @_exits
-def status(url: str, as_json: bool) -> int:
+def status(url: str, key_file: Path | None, as_json: bool) -> int:
     """Show a gateway's workers and ingress replicas."""
     from topology import operate
 
-    found = operate.Gateway(url).topology()
+    found = operate.Gateway(url, credential.credential(key_file)).topology()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return 0
@@ -89,13 +79,14 @@ def status(url: str, as_json: bool) -> int:
 
 @main.command()
 @_URL
+@_KEY_FILE
 @_JSON
 @_exits
-def topology(url: str, as_json: bool) -> int:
+def topology(url: str, key_file: Path | None, as_json: bool) -> int:
     """Show all of a gateway's processes, and how many workers there are to be."""
     from topology import operate
 
-    gateway = operate.Gateway(url)
+    gateway = operate.Gateway(url, credential.credential(key_file))
     found = {**gateway.topology(), "pool": gateway.pool()}
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -109,13 +100,14 @@ def topology(url: str, as_json: bool) -> int:
 @main.command()
 @click.argument("workers", type=click.IntRange(1, topology_settings.MAX_WORKERS))
 @_URL
+@_KEY_FILE
 @_JSON
 @_exits
-def scale(workers: int, url: str, as_json: bool) -> int:
+def scale(workers: int, url: str, key_file: Path | None, as_json: bool) -> int:
     """Have WORKERS workers from now on; those that are too many give their sessions away first."""
     from topology import operate
 
-    pool = operate.Gateway(url).scale(workers)
+    pool = operate.Gateway(url, credential.credential(key_file)).scale(workers)
     click.echo(json.dumps(pool, indent=2) if as_json else operate.pool_line(pool))
     return 0
 
@@ -132,12 +124,13 @@ def scale(workers: int, url: str, as_json: bool) -> int:
 )
 @click.option("--wait", is_flag=True, help="Return when the worker has come back empty.")
 @_URL
+@_KEY_FILE
 @_exits
-def drain(worker: str, deadline_s: float, wait: bool, url: str) -> int:
+def drain(worker: str, deadline_s: float, wait: bool, url: str, key_file: Path | None) -> int:
     """Let the sessions of WORKER go on at other workers, and have it start anew."""
     from topology import operate
 
-    gateway = operate.Gateway(url)
+    gateway = operate.Gateway(url, credential.credential(key_file))
     back = operate.Return(gateway, worker) if wait else None
     gateway.drain(worker, deadline_s)
     click.echo(f"{worker} is draining")
@@ -149,23 +142,25 @@ def drain(worker: str, deadline_s: float, wait: bool, url: str) -> int:
 
 @main.command()
 @_URL
+@_KEY_FILE
 @click.option("--session", "session_id", metavar="ID", help="Go on with this session.")
 @_exits
-def chat(url: str, session_id: str | None) -> int:
+def chat(url: str, key_file: Path | None, session_id: str | None) -> int:
     """Talk to an agent in the terminal."""
     from topology.chat import run_chat
 
-    return asyncio.run(run_chat(url, session_id))
+    return asyncio.run(run_chat(url, session_id, credential.credential(key_file)))
 
 
 @main.command()
 @_URL
+@_KEY_FILE
 @_exits
-def connect(url: str) -> int:
+def connect(url: str, key_file: Path | None) -> int:
     """Be an agent on stdin and stdout, for editors that start agents themselves."""
     from topology.connect import run_connect
 
-    return asyncio.run(run_connect(url))
+    return asyncio.run(run_connect(url, credential.credential(key_file)))
 
 
 @main.command()
@@ -180,6 +175,8 @@ def connect(url: str) -> int:
 @click.option("--agents", multiple=True, type=_FILE, help="What agents recorded; repeatable.")
 @click.option("--clients", multiple=True, type=_FILE, help="What clients recorded; repeatable.")
 @click.option("--live", is_flag=True, help="The gateway is up: not all has come to its end.")
+@click.option("--audit", type=_FILE, help="Prove this audit trail instead, as /api/v1/audit/export gave it.")
+@click.option("--final", metavar="HASH", help="The trail's final hash, as it was noted elsewhere.")
 @_JSON
 @_exits
 def verify(
@@ -188,14 +185,42 @@ def verify(
     agents: tuple[Path, ...],
     clients: tuple[Path, ...],
     live: bool,
+    audit: Path | None,
+    final: str | None,
     as_json: bool,
 ) -> int:
-    """Check a journal's history for anything lost, doubled or out of order; exit code 1 if there is."""
+    """Check a journal's history for anything lost, doubled or out of order; exit code 1 if there is.
+
+    With --audit, check whether an audit trail is whole and unchanged.
+    """
+    if audit is not None:
+        from topology.audit import run_audit
+
+        return run_audit(audit, final, as_json=as_json)
     from topology.data_directory import JOURNAL
     from topology.verify import Evidence, run_verify
 
     evidence = Evidence(journal or data_dir / JOURNAL, agents, clients)
     return asyncio.run(run_verify(evidence, live=live, as_json=as_json))
+
+
+@main.command()
+@click.option("--config", type=_FILE, help="Settings file (TOML).")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="The data directory.")
+@click.option("--installation", metavar="I", help="Only the records of this installation.")
+@click.option("--set-aside", is_flag=True, help="Only try again what was set aside, and list it.")
+@_exits
+def rebuild(config: Path | None, data_dir: Path | None, installation: str | None, set_aside: bool) -> int:
+    """Clear the records and derive them from the journal again; the gateway may be running."""
+    from topology import rebuild as topology_rebuild
+
+    given: dict[str, object] = {} if data_dir is None else {"data_dir": data_dir}
+    settings = topology_settings.load(config, given)
+    return topology_rebuild.run(settings, installation, set_aside=set_aside)
+
+
+main.add_command(keys)
+main.add_command(protocol)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import ray
 from ray import serve as ray_serve
@@ -25,6 +26,10 @@ from actors.connection.reconnecting import ReconnectPolicy
 from actors.events.shell import EventsShell, start_events
 from actors.host import WorkerSettings
 from actors.link.secret import new_secret
+from actors.projector.keeper import ProjectorSettings
+from actors.projector.shell import ProjectorShell, start_projector
+from actors.rollout.keeper import RolloutSettings
+from actors.rollout.shell import RolloutShell, start_rollout
 from actors.storage import StorageSettings
 from actors.worker import WorkerNeeds, end_worker
 from serve.ingress.deployment import ingress_deployment
@@ -33,9 +38,11 @@ from serve.ingress.guard import LOOPBACK_NAMES
 from serve.reporting.deployment import reporting_deployment
 from serve.reporting.origin import OriginRules
 from topology import alerting, joined
+from topology.auth import auth_settings
 from topology.data_directory import DataDirectory
 from topology.gcs import GCS_NAMESPACE, GcsKeeper
 from topology.pool_shell import PoolSettings, PoolShell, start_pool
+from topology.protocol_policy import default_policy
 from topology.settings import Settings
 
 log = logging.getLogger("lumilink.topology")
@@ -48,6 +55,8 @@ STOP_EVENTS_S = 6.0
 REPLICA_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
 LOOPBACK = "127.0.0.1"
+MEMORY = "memory"
+"""The journal that no other process can read, so that nothing is projected from it."""
 
 
 class Cluster:
@@ -69,9 +78,13 @@ class Cluster:
             seal_key=data.seal_key(),
             history_bytes=settings.history_bytes,
         )
+        self._auth = auth_settings(settings, data)
+        self._records_url = data.records_url(settings.records)
         self._secret = new_secret()
         self._capacity: ActorHandle[CapacityShell] | None = None
         self._events: ActorHandle[EventsShell] | None = None
+        self._projector: ActorHandle[ProjectorShell] | None = None
+        self._rollout: ActorHandle[RolloutShell] | None = None
         self._pool: ActorHandle[PoolShell] | None = None
         self._gcs: GcsKeeper | None = None
         self._is_guest = False
@@ -126,11 +139,18 @@ class Cluster:
         """Make the capacity actor and the workers; they start while the deployments do."""
         settings = self._settings
         self._events = start_events(alerting.events_settings(settings, self._storage), self._on_head)
+        if settings.journal != MEMORY:
+            projected = ProjectorSettings(self._storage, self._records_url)
+            self._projector = start_projector(projected, self._on_head)
+        rollout = RolloutSettings(self._storage, default_policy(settings))
+        self._rollout = start_rollout(rollout, self._on_head)
         self._capacity = start_capacity(
             end_worker, self._limits(), alerting.watch_settings(settings), self._on_head
         )
         connection = ConnectionSettings(
             target=AgentTarget.parse(settings.agent),
+            fallback=AgentTarget.parse(settings.fallback_agent) if settings.fallback_agent else None,
+            fallback_enabled=settings.fallback_enabled,
             agent_environment=settings.agent_environment,
             agent_start_timeout_s=settings.agent_start_timeout_s,
             request_timeout_s=settings.request_timeout_s,
@@ -156,6 +176,7 @@ class Cluster:
             connection,
             self._storage,
             agent_memory_reserve=settings.agent_memory_reserve,
+            policy=default_policy(settings),
         )
         needs = WorkerNeeds(settings.worker_cpus, settings.worker_resource)
         self._pool = start_pool(
@@ -209,6 +230,7 @@ class Cluster:
             profile_deadline_s=settings.agent_start_timeout_s,
             connection_idle_s=settings.connection_idle_s,
             admission_wait_s=settings.admission_wait_s,
+            auth=self._auth,
         )
         rules = OriginRules(ingress.allowed_hosts, ingress.allowed_origins)
         where_actors = {"num_cpus": 0, "resources": self._on_head}
@@ -227,7 +249,11 @@ class Cluster:
                     # A number that does not follow the load may be changed by Serve's REST API.
                     external_scaler_enabled=settings.max_ingress_replicas <= settings.ingress_replicas,
                 ),
-                ray_serve.RunTarget(target=reporting.bind(rules), name="reporting", route_prefix="/"),
+                ray_serve.RunTarget(
+                    target=reporting.bind(rules, ingress, self._records_url),
+                    name="reporting",
+                    route_prefix="/",
+                ),
             ]
         )
 
@@ -258,8 +284,7 @@ class Cluster:
         try:
             if self._pool is not None:
                 ray.wait([self._pool.stop.remote()], timeout=STOP_POOL_S)
-            if self._events is not None:
-                ray.wait([self._events.stop.remote()], timeout=STOP_EVENTS_S)
+            self._stop_last()
             # Not where it was refused: what Serve runs there is another gateway's.
             if self._is_guest and self._capacity is not None:
                 joined.leave()
@@ -270,6 +295,18 @@ class Cluster:
             if self._gcs is not None:
                 self._gcs.stop()
                 self._forget_state()
+
+    def _stop_last(self) -> None:
+        """What the workers tell of, or ask, until they have ended."""
+        ends: list[Any] = []
+        if self._projector is not None:
+            ends.append(self._projector.stop.remote())
+        if self._events is not None:
+            ends.append(self._events.stop.remote())
+        if self._rollout is not None:
+            ends.append(self._rollout.stop.remote())
+        if ends:
+            ray.wait(ends, num_returns=len(ends), timeout=STOP_EVENTS_S)
 
     def _forget_state(self) -> None:
         """Take out of Redis what this life of Ray kept there; the next one has a namespace of its own."""

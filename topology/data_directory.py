@@ -15,6 +15,15 @@ LOCK: Final = "lock"
 JOURNAL: Final = "journal.db"
 SEAL_KEY: Final = "seal.key"
 TOKEN_KEY: Final = "token.key"  # noqa: S105 - the name of a file
+SESSION_KEY: Final = "session.key"
+RECORDS: Final = "records.db"
+
+
+def records_url(setting: str, data_dir: Path) -> str:
+    """The setting ``records`` as the records' database takes it."""
+    if setting == "sqlite":
+        return f"sqlite+aiosqlite:///{data_dir.absolute() / RECORDS}"
+    return setting.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
 class DataDirectory:
@@ -55,6 +64,14 @@ class DataDirectory:
     def journal_url(self, setting: str) -> str:
         """The setting ``journal`` as workers take it."""
         return {"sqlite": f"sqlite:{self.path / JOURNAL}", "memory": "memory:"}.get(setting, setting)
+
+    def records_url(self, setting: str) -> str:
+        """The setting ``records`` as the records' database takes it."""
+        return records_url(setting, self.path)
+
+    def session_key(self) -> str:
+        """The key that the cookies of browsers are signed with."""
+        return self._kept(SESSION_KEY)
 
     def seal_key(self) -> str:
         """The key of what the journal keeps sealed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -21,10 +22,14 @@ Answer = dict[str, Any]
 
 
 class Gateway:
-    """A gateway's HTTP interface. Each method raises GatewayUnreachableError, or what it answered."""
+    """A gateway's HTTP interface, to which ``key`` is shown.
 
-    def __init__(self, url: str) -> None:
+    Each method raises GatewayUnreachableError, or what it answered.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
         self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def topology(self) -> Answer:
         """Workers and ingress replicas."""
@@ -42,9 +47,30 @@ class Gateway:
         """Let a worker's sessions go on elsewhere, and the worker start anew."""
         return self._ask("POST", f"/api/v1/workers/{worker_id}/drain", {"deadlineS": deadline_s})
 
-    def _ask(self, method: str, path: str, body: Answer | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Answer | None = None,
+        *,
+        dry_run: bool = False,
+        version: int | None = None,
+    ) -> Answer:
+        """Ask for a path. ``dry_run``: only what it would do; ``version``: do it to that version alone."""
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return self._ask(method, f"{path}?dryRun=true" if dry_run else path, body, headers)
+
+    def _ask(
+        self, method: str, path: str, body: Answer | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         try:
-            answer = httpx.request(method, f"{self._url}{path}", json=body, timeout=ANSWER_S)
+            answer = httpx.request(
+                method,
+                f"{self._url}{path}",
+                json=body,
+                headers={**self._headers, **(headers or {})},
+                timeout=ANSWER_S,
+            )
             found = answer.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise errors.GatewayUnreachableError(f"no gateway answers at {self._url}: {error}") from None

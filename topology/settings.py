@@ -6,27 +6,30 @@ given by ``--config`` (TOML), else it is the default.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from actors import errors
-from actors.agents.target import AgentTarget
+from actors.agents.target import AgentTarget, TargetKind
 from actors.journal.contract import Durability
+from serve.rights.addresses import is_loopback
 
 EXAMPLE_AGENT = f"stdio:{sys.executable} -m actors.agents.example"
 SECRETIVE = frozenset(
     {
         "agent",
+        "fallback_agent",
         "journal",
+        "records",
         "gcs_redis",
+        "jwt_keys",
         "alert_webhook_url",
         "alert_webhook_secret",
         "smtp_user",
@@ -46,10 +49,22 @@ def _target(text: str) -> str:
     return text
 
 
+def _fallback(text: str) -> str:
+    if text and AgentTarget.parse(_target(text)).kind is not TargetKind.AGENTAPI:
+        raise ValueError("expected agentapi+http://HOST:PORT")
+    return text
+
+
 def _journal(text: str) -> str:
     if text in ("sqlite", "memory") or text.startswith(("redis://", "rediss://")):
         return text
     raise ValueError("expected sqlite, memory, redis://… or rediss://…")
+
+
+def _records(text: str) -> str:
+    if text == "sqlite" or text.startswith(("postgresql://", "postgresql+asyncpg://")):
+        return text
+    raise ValueError("expected sqlite or postgresql://USER@HOST/NAME")
 
 
 def _redis(text: str) -> str:
@@ -66,6 +81,13 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _key_set(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("expected https://…, http://… on this machine, or a file")
+    return text
+
+
 class Settings(BaseSettings):
     """The gateway's settings. Times in seconds, sizes in bytes."""
 
@@ -76,8 +98,17 @@ class Settings(BaseSettings):
     agent: Annotated[str, AfterValidator(_target)] = Field(
         EXAMPLE_AGENT,
         description="The agent that sessions get: ws://…/acp, http://…/acp, stdio:COMMAND ARGS or "
-        "agentapi+http://HOST:PORT.",
+        "agentapi+http://HOST:PORT. In the host or the path {containerId} and {workspaceId} are filled in.",
         repr=False,
+    )
+    fallback_agent: Annotated[str, AfterValidator(_fallback)] = Field(
+        "",
+        description="The same agent over HTTP, for sessions that ACP fails: agentapi+http://HOST:PORT, "
+        "with the same to fill in; none: there is none.",
+        repr=False,
+    )
+    fallback_enabled: bool = Field(
+        True, description="Whether a session that ACP fails goes on over HTTP by itself."
     )
     agent_environment: tuple[str, ...] = Field(
         ("*",), description="Patterns of the names of environment variables that local agents inherit."
@@ -132,7 +163,37 @@ class Settings(BaseSettings):
         "process",
         description="What an event outlives once it is shown: a killed process, or a loss of power.",
     )
+    records: Annotated[str, AfterValidator(_records)] = Field(
+        "sqlite",
+        description="Where records and API keys are kept: sqlite (a file in data_dir), or postgresql://…",
+        repr=False,
+    )
     allowed_origins: tuple[str, ...] = Field((), description="Origins of web pages that may connect.")
+    auth: Literal["none", "keys", "jwt", "keys-and-jwt"] = Field(
+        "none",
+        description="Which credentials clients must show: keys, jwt (tokens of an issuer), keys-and-jwt, or "
+        "none: whoever is on this machine may do everything.",
+    )
+    jwt_issuer: str = Field("", description="Issuer of the tokens that are taken: exactly their claim iss.")
+    jwt_audience: str = Field("", description="What the tokens are for: exactly one of their claim aud.")
+    jwt_keys: Annotated[str, AfterValidator(_key_set)] = Field(
+        "",
+        description="The issuer's public keys (JWKS): https://…, http://… on this machine, or a file.",
+        repr=False,
+    )
+    jwt_leeway_s: float = Field(3.0, ge=0, le=60, description="By how much the issuer's clock may differ.")
+    jwt_installation_claim: str = Field(
+        "installation", min_length=1, description="Claim that names the installation."
+    )
+    jwt_user_claim: str = Field("sub", min_length=1, description="Claim that names the user.")
+    jwt_roles_claim: str = Field(
+        "roles", min_length=1, description="Claim with the roles: a list, or words in one text."
+    )
+    client_address_header: str = Field(
+        "",
+        description="Header in which a proxy of yours tells the client's address, such as X-Forwarded-For; "
+        "none: failed attempts are counted by the key that is tried.",
+    )
     max_frame_bytes: int = Field(
         MAX_FRAME_BYTES, ge=1024, le=MAX_FRAME_BYTES, description="Largest JSON-RPC message that is taken."
     )
@@ -173,6 +234,32 @@ class Settings(BaseSettings):
         gt=0,
         description="Time after which an agent's link is dead on which nothing was heard, not even an answer "
         "to a keep-alive.",
+    )
+    protocol_default: Literal["acp", "http"] = Field(
+        "acp",
+        description="Protocol of new workspaces, where their installation has no policy of its own; the next "
+        "settings are such a policy's, too.",
+    )
+    rollback_automatic: bool = Field(
+        True, description="Whether a workspace that ACP fails too often goes back to HTTP by itself."
+    )
+    rollback_threshold: float = Field(
+        0.99,
+        ge=0,
+        le=1,
+        description="Share of a workspace's ACP operations within an hour that must succeed; 0.99 is 99 %.",
+    )
+    rollback_min_samples: int = Field(
+        20, ge=1, le=100_000, description="Operations that are enough to judge a workspace by."
+    )
+    rollback_cool_down_s: float = Field(
+        600.0,
+        ge=1,
+        le=86_400,
+        description="Time until ACP is tried again; twice as long each time that it fails again.",
+    )
+    rollback_probe_share: float = Field(
+        0.1, ge=0, le=1, description="Share of a workspace's sessions that then try it; 0: none, ever."
     )
     connection_idle_s: float = Field(
         300.0, gt=0, description="Time until an unused HTTP connection is closed."
@@ -225,12 +312,7 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 def load(config: Path | None, flags: dict[str, object]) -> Settings:
@@ -264,11 +346,14 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
         )
     if settings.address and settings.gcs_redis:
         raise errors.SettingsError("gcs_redis: it is for a Ray that is started here, and address joins one")
-    if not settings.is_loopback:
+    if settings.auth == "none" and not settings.is_loopback:
         raise errors.SettingsError(
-            f"host: {settings.host} can be reached from other machines, which needs authentication, and "
-            "there is none yet; use a loopback address such as 127.0.0.1"
+            f"host: {settings.host} can be reached from other machines, which needs authentication; set auth "
+            "to keys, jwt or keys-and-jwt, or use a loopback address such as 127.0.0.1"
         )
+    for name in ("jwt_issuer", "jwt_audience", "jwt_keys"):
+        if "jwt" in settings.auth and not getattr(settings, name):
+            raise errors.SettingsError(f"{name}: auth {settings.auth} needs it")
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import NoReturn, Self
 from rich.console import Console
 
 from actors import errors
+from topology.credential import VARIABLE
 from topology.data_directory import DataDirectory
 from topology.gcs import gcs_environment
 from topology.haproxy import wait_until_routed
@@ -63,9 +65,12 @@ def run(settings: Settings) -> int:
                 environment |= gcs_environment(settings.gcs_redis, run_dir.name)
             ours = _Surroundings(run_dir, environment, haproxy)
             os.environ.update(ours.environment)
+            # An operator's own credential is for this shell's other commands, and not for agents to inherit.
+            os.environ.pop(VARIABLE, None)
             if settings.address:
                 os.environ.update(_token_environment())
             try:
+                _bring_up_to_date(data.records_url(settings.records))
                 _serve(settings, data, console, stop, ours)
             except BaseException as error:
                 # What is raised in the midst of Ray's C++ code may come out of it as another error; and as
@@ -73,6 +78,13 @@ def run(settings: Settings) -> int:
                 if not stop.was_made and not isinstance(error, SystemExit):
                     raise
     return 0
+
+
+def _bring_up_to_date(records_url: str) -> None:
+    """Migrate the records' database, before anything reads it."""
+    from actors.records import migrate
+
+    asyncio.run(migrate(records_url))
 
 
 def _serve(

@@ -157,6 +157,19 @@ class Ledger:
         self._settle(owner, home)
         return self._promise(session_id, owner, home, now)
 
+    def home_of(self, owner: Owner, now: float) -> Place:
+        """Where a workspace is, or where its next session would go; it stays there from now on.
+
+        Raises WorkerUnavailableError where there is no worker.
+        """
+        alive = self._alive(now)
+        try:
+            home = self._home(owner, alive)
+        except errors.CapacityError:  # a command needs no room
+            home = self._workers.get(self._workspaces.get(owner, "")) or max(alive, key=_Worker.room)
+        self._settle(owner, home)
+        return home.place
+
     def room(self, now: float) -> int:
         """How many places are free at workers that were heard lately. Raises WorkerUnavailableError."""
         return sum(max(0, worker.room()) for worker in self._alive(now))

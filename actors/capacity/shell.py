@@ -17,6 +17,7 @@ from actors.capacity.admission import Admission, AdmissionFigures
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
 from actors.capacity.limits import Limits
 from actors.capacity.requests import Answer, Request
+from actors.capacity.roll import Owner
 from actors.capacity.watch import Watch, WatchSettings
 from actors.capacity.whereabouts import SETTLE_S, EndWorker, Whereabouts
 from actors.events.outbox import Outbox
@@ -113,6 +114,10 @@ class CapacityShell:
         """See ``Whereabouts.whereis``."""
         return self._whereabouts.whereis(life)
 
+    async def home_of(self, owner: Owner) -> Place:
+        """See ``Ledger.home_of``."""
+        return self._ledger.home_of(owner, time.monotonic())
+
     async def relocate(self, session_ids: list[str], lost: str) -> dict[str, Place]:
         """See ``Whereabouts.relocate``."""
         return await self._whereabouts.relocate(session_ids, lost)
@@ -193,6 +198,14 @@ class CapacityClient:
         Raises WorkerUnavailableError while the capacity actor is too fresh to know.
         """
         place: Place | None = await self._call("whereis", life)
+        return place
+
+    async def home_of(self, owner: Owner) -> Place:
+        """Where a workspace is, or where it would go.
+
+        Raises WorkerUnavailableError while there is no worker.
+        """
+        place: Place = await self._call("home_of", owner)
         return place
 
     async def relocate(self, session_ids: list[str], lost: str) -> dict[str, Place]:

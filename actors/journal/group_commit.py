@@ -50,9 +50,9 @@ class GroupWriter:
 
     Sources are taken from in the order in which they were added, each once a commit, so a stream under load
     has few and long appends. Belongs to one event loop. ``on_state`` hears of each new state; ``on_pressed``
-    hears True when agents should be paused, and False when they may go on. Nothing is told before it is
-    committed. While the store is unavailable the same commit is repeated, so the order stays and nothing is
-    lost or written twice.
+    hears True when agents should be paused, and False when they may go on, ``on_committed`` what became of
+    each commit. Nothing is told before it is committed. While the store is unavailable the same commit is
+    repeated, so the order stays and nothing is lost or written twice.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class GroupWriter:
         limits: WriterLimits | None = None,
         on_state: Callable[[WriterState], None] = lambda state: None,
         on_pressed: Callable[[bool], None] = lambda pressed: None,
+        on_committed: Callable[[Sequence[AppendResult]], None] = lambda results: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._journal = journal
         self._limits = limits or WriterLimits()
         self._on_state = on_state
         self._on_pressed = on_pressed
+        self._on_committed = on_committed
         self._chance = chance
         self._state = WriterState.HEALTHY
         self._queue: deque[_Waiting] = deque()
@@ -200,6 +202,7 @@ class GroupWriter:
                 waiting.source.told(result)
             except Exception:
                 log.exception("a source failed on what became of its append to %s", result.stream)
+        self._on_committed(results)
         if self._pressed and (
             self._waiting_entries < self._pressing_entries / 2
             and self._waiting_bytes < self._pressing_bytes / 2

@@ -15,7 +15,7 @@ class Greeting:
     With ``reattach`` the replica itself brings back a view that lost its worker; ``pending`` are the ids of
     the client's prompts that still wait for an answer, as they were spelled. ``dead`` is the life of a worker
     that is known to be dead, whose placements may be seized; empty where none is. ``role`` is what the client
-    is in the session: ``driver`` or ``observer``.
+    is in the session: ``driver`` or ``observer``; with ``turns`` it is told of turns.
     """
 
     method: str
@@ -31,3 +31,4 @@ class Greeting:
     pending: tuple[bytes, ...] = ()
     dead: str = ""
     role: str = "driver"
+    turns: bool = False

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from actors.errors import AgentProtocolError
+from actors.errors import AgentProtocolError, ProtocolMismatchError
 from actors.protocol.members import Members, decode, members_of
 from actors.protocol.models import InitializeResult
 
@@ -48,9 +48,9 @@ def negotiate_version(asked: int | str) -> int:
 
 
 def check_agent_version(answered: int | str) -> None:
-    """Raise AgentProtocolError, which names both versions, if an agent's is not spoken here."""
+    """Raise ProtocolMismatchError, which names both versions, if an agent's is not spoken here."""
     if version_number(answered) not in SPOKEN_VERSIONS:
-        raise AgentProtocolError(
+        raise ProtocolMismatchError(
             f"the agent speaks ACP version {str(answered)[:20]}, LumiLink speaks version {PROTOCOL_VERSION}"
         )
 
@@ -59,7 +59,8 @@ def join_capabilities(agent_result: Raw | bytes | None) -> dict[str, object]:
     """The result of ``initialize`` for a client.
 
     ``agent_result`` is the agent's own result as JSON text, or ``None`` if no agent could be asked. Raises
-    AgentProtocolError if it is no ``initialize`` result, or of a version that is not spoken here.
+    AgentProtocolError if it is no ``initialize`` result, ProtocolMismatchError for a version that is not
+    spoken here.
     """
     agent = {} if agent_result is None else _checked(agent_result)
     joined: dict[str, object] = {

@@ -6,9 +6,16 @@ whose ``name`` does, which is how ACP writes environment variables and headers.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 from pydantic import JsonValue
 
 from actors.protocol.redaction import REDACTED, is_secret_name, redact
+
+_NAMES: Final = 4096
+"""The members of all messages have few names, so what is found in one is remembered."""
+_LONGEST_NAME: Final = 64
 
 
 def redact_json(value: JsonValue) -> JsonValue:
@@ -18,13 +25,31 @@ def redact_json(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [redact_json(one) for one in value]
     if isinstance(value, dict):
-        return {redact(name): _member(value, name, one) for name, one in value.items()}
+        return {_redacted_name(name): _member(value, name, one) for name, one in value.items()}
     return value
+
+
+def _redacted_name(name: str) -> str:
+    return _remembered(name) if len(name) <= _LONGEST_NAME else redact(name)
+
+
+@lru_cache(maxsize=_NAMES)
+def _remembered(name: str) -> str:
+    return redact(name)
+
+
+def _tells_secret(name: str) -> bool:
+    return _remembered_secret(name) if len(name) <= _LONGEST_NAME else is_secret_name(name)
+
+
+@lru_cache(maxsize=_NAMES)
+def _remembered_secret(name: str) -> bool:
+    return is_secret_name(name)
 
 
 def _member(owner: dict[str, JsonValue], name: str, value: JsonValue) -> JsonValue:
     named = owner.get("name") if name == "value" else name
-    return _hidden(value) if isinstance(named, str) and is_secret_name(named) else redact_json(value)
+    return _hidden(value) if isinstance(named, str) and _tells_secret(named) else redact_json(value)
 
 
 def _hidden(value: JsonValue) -> JsonValue:
@@ -33,5 +58,5 @@ def _hidden(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_hidden(one) for one in value]
     if isinstance(value, dict):
-        return {redact(name): _hidden(one) for name, one in value.items()}
+        return {_redacted_name(name): _hidden(one) for name, one in value.items()}
     return value

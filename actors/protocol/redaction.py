@@ -38,10 +38,14 @@ class _Rule(NamedTuple):
 
 def redact(text: str) -> str:
     """The text with ``[redacted]`` in place of each credential. Redacting twice changes nothing more."""
+    if len(text) < _SHORTEST_FOUND:
+        return text
     lowered = text.lower()
     for rule in _RULES:
-        if any(hint in lowered for hint in rule.hints):
-            text = rule.pattern.sub(rule.replace, text)
+        for hint in rule.hints:
+            if hint in lowered:
+                text = rule.pattern.sub(rule.replace, text)
+                break
     return text
 
 
@@ -87,6 +91,8 @@ def _without_value(match: re.Match[str]) -> str:
 
 
 _BOTH_QUOTES: Final = 2
+_SHORTEST_FOUND: Final = len("://a:b@")
+"""What is shorter than this is no credential under any of the rules."""
 _SHORTEST_TOKEN: Final = 20
 _SHORTEST_VALUE: Final = 12
 _HINTS_OF_NAMES: Final = (
@@ -108,6 +114,8 @@ _RULES: Final = (
         ("eyj",),
         re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){2,4}"),
     ),
+    # Our own API keys.
+    _token("lk_", form=r"lk_[0-9a-f]{16}_[0-9a-f]{32,}+"),
     # GitHub: classic tokens of five kinds, fine-grained ones, and those of apps, which may be a JWT.
     _token("ghp_", "gho_", "ghu_", "ghs_", "ghr_", form=r"gh[pousr]_\w{20,}+(?:\.[\w-]{10,}+){0,2}"),
     _token("github_pat_", form=r"github_pat_\w{20,}+"),

@@ -27,8 +27,9 @@ REPEAT_S = 0.2
 TELL_S = 1.0
 """How often one that waits is told its new position at most."""
 MAX_BATCH = 250
-"""Requests in a call: their answers are worked off in one go, and nobody else's messages meanwhile."""
-
+"""Requests in a call."""
+AT_ONCE = 25
+"""Answers that are worked off in one go, and nobody else's messages meanwhile."""
 
 OPEN_PER_S = 200.0
 """How many sessions a second are sent to one worker, to which opening one is a few milliseconds' work."""
@@ -131,7 +132,6 @@ class Admissions:
             if batch or self._given_up:
                 await self._ask_for(batch, now)
             if len(batch) == MAX_BATCH:
-                await asyncio.sleep(0)  # the answers first, then the rest
                 continue
             try:
                 async with asyncio.timeout(REPEAT_S):
@@ -144,8 +144,10 @@ class Admissions:
         requests = [applicant.ask(now) for applicant in batch]
         try:
             answers = await self._capacity.admit(requests, given_up)
-            for applicant, answer in zip(batch, answers, strict=True):
+            for number, (applicant, answer) in enumerate(zip(batch, answers, strict=True), 1):
                 self._take(applicant, answer)
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
         except errors.LumiLinkError as error:
             log.warning("%d new sessions wait: %s", len(batch), error)
             for applicant in batch:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from actors import errors
 from serve.ingress import guard
 from serve.ingress.gateway import Gateway
 from serve.ingress.http import StreamableHttp
 from serve.ingress.websocket import serve_websocket
-from serve.problem import problem
-
-INSTALLATION = "default"
+from serve.problem import CLOSE_REFUSED, problem, refuse
+from serve.rights import identify
 
 
 class IngressApp:
@@ -37,17 +38,30 @@ class IngressApp:
         settings = self._gateway.settings
         why = guard.refusal(dict(scope["headers"]), settings.allowed_hosts, settings.allowed_origins)
         if scope["type"] == "websocket":
-            if why is not None:
-                await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": why})
-                return
-            await serve_websocket(self._gateway, INSTALLATION, scope, receive, send)
+            await _serve_socket(self._gateway, why, scope, receive, send)
             return
-        if why is not None:
-            response = problem(errors.InvalidRequestError(why))
-        else:
-            response = await self._http.respond(scope, receive, INSTALLATION)
+        try:
+            if why is not None:
+                raise errors.InvalidRequestError(why)
+            response = await self._http.respond(scope, receive, await identify(HTTPConnection(scope)))
+        except errors.LumiLinkError as error:
+            response = problem(error)
         await response(scope, receive, send)
+
+
+async def _serve_socket(
+    gateway: Gateway, why: str | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    if why is not None:
+        await receive()
+        await send({"type": "websocket.close", "code": CLOSE_REFUSED, "reason": why})
+        return
+    try:
+        identity = await identify(HTTPConnection(scope))
+    except errors.LumiLinkError as error:
+        await refuse(WebSocket(scope, receive, send), error)
+    else:
+        await serve_websocket(gateway, identity, scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -8,16 +8,17 @@ from actors.protocol.envelope import Envelope
 from serve.ingress.admissions import Applicant
 from serve.ingress.gateway import Gateway
 from serve.ingress.views import SessionView, ViewOwner
+from serve.rights import Identity
 
 
 class Caller(ViewOwner, Protocol):
     """See ``ClientConnection``. ``initialize`` holds the params of the client's own ``initialize``.
 
-    ``user`` is the name that the caller's credential proves, empty where it proves an installation only.
+    ``identity`` is whom its messages come from.
     """
 
     gateway: Gateway
-    user: str
+    identity: Identity
     initialize: bytes
     views: dict[str, SessionView]
     applicants: dict[bytes, Applicant]

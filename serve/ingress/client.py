@@ -24,6 +24,7 @@ from serve.ingress.admissions import REFUSALS, Applicant
 from serve.ingress.attached import read_attached
 from serve.ingress.gateway import Gateway
 from serve.ingress.views import SessionView
+from serve.rights import Identity, Right, demand
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -53,12 +54,15 @@ class Outlet(Protocol):
 
 
 class ClientConnection:
-    """State of one connection: what was agreed, which requests are open, which sessions are watched."""
+    """State of one connection: what was agreed, which requests are open, which sessions are watched.
 
-    def __init__(self, connection_id: str, installation: str, gateway: Gateway, outlet: Outlet) -> None:
+    ``identity`` is whom its messages come from.
+    """
+
+    def __init__(self, connection_id: str, identity: Identity, gateway: Gateway, outlet: Outlet) -> None:
         self.connection_id = connection_id
-        self.installation = installation
-        self.user = ""
+        self.identity = identity
+        self.installation = identity.installation
         self.gateway = gateway
         self.initialize = b""
         self.views: dict[str, SessionView] = {}
@@ -126,6 +130,7 @@ class ClientConnection:
         elif not self.initialize:
             raise errors.NotInitializedError(f"{method} before initialize")
         elif method in GATEWAY_REQUESTS:
+            demand(self.identity, Right.SESSIONS_READ)
             self._begin(message, sessions.answer(self, message))
         elif method in opening.METHODS:
             self._begin(message, opening.open_view(self, message))
@@ -136,6 +141,7 @@ class ClientConnection:
         row = methods.lookup(str(message.method))
         if row is None and not str(message.method).startswith("_"):
             raise errors.MethodNotFoundError(f"no method {message.method}")
+        demand(self.identity, Right.SESSIONS_USE)
         view = self._view_of(message)
         self._pending[message.raw_id] = (str(message.method), view)
         view.send(message.frame)
@@ -148,13 +154,14 @@ class ClientConnection:
                 view.send(message.frame)
             elif wanted in self.applicants:
                 self.gateway.admissions.withdraw(self.applicants[wanted])
-        elif self.initialize and message.session_id in self.views:
+        elif self.initialize and message.session_id in self.views and self.identity.may(Right.SESSIONS_USE):
             self.views[message.session_id].send(message.frame)
         else:
             log.debug("notification %s without a session that is watched here", message.method)
 
     def _response(self, message: Envelope) -> None:
         """An answer to a question; the question's id begins with the session's."""
+        demand(self.identity, Right.SESSIONS_USE)
         asked_by = str(message.id).rpartition("/")[0]
         view = self.views.get(asked_by)
         if view is None:
@@ -176,7 +183,7 @@ class ClientConnection:
         profile = await self.gateway.agent_profile()
         try:
             result = join_capabilities(profile)
-        except errors.AgentProtocolError as error:
+        except (errors.AgentProtocolError, errors.ProtocolMismatchError) as error:
             log.warning("the agent's capabilities are left out: %s", error)
             result = join_capabilities(None)
         self.initialize = bytes(msgspec.json.decode(message.frame, type=_ParamsOnly).params)

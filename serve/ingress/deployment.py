@@ -21,6 +21,7 @@ from serve.ingress.links import WorkerLinks
 from serve.ingress.peers import Peers
 from serve.ingress.scaling import ATTACHMENTS, CPU, ingress_autoscaling
 from serve.ingress.socket import install as install_client_sockets
+from serve.rights.installing import install as install_gate
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -48,6 +49,7 @@ class Ingress:
         loop = asyncio.get_running_loop()
         # The replica owns these for as long as it lives; Ray ends the process, and them with it.
         self._tasks = [
+            *install_gate(settings.auth),
             loop.create_task(self._report(http), name="report"),
             loop.create_task(http.sweep(), name="sweep"),
             loop.create_task(gateway.agent_profile(), name="first profile"),

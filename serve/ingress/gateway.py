@@ -13,6 +13,7 @@ from serve.ingress.book import CapacityBook
 from serve.ingress.links import WorkerLinks
 from serve.ingress.reattaching import Reached
 from serve.ingress.resume_tokens import ResumeTokens
+from serve.rights.settings import AuthSettings
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -39,6 +40,7 @@ class IngressSettings:
     connection_idle_s: float = 300.0
     admission_wait_s: float = 10.0
     token_key: str = field(default="", repr=False)
+    auth: AuthSettings = field(default_factory=AuthSettings)
 
 
 class Gateway:

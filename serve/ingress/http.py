@@ -26,6 +26,7 @@ from serve.ingress.peers import AcpRequest, Answer, Peers
 from serve.ingress.resume_tokens import Position
 from serve.ingress.streams import Sign, StreamOutlet
 from serve.problem import problem
+from serve.rights import Identity, while_valid
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -40,13 +41,13 @@ SESSION_ID_LENGTH = len(new_session_id())
 class HttpConnection:
     """A client connection together with its streams; lives until DELETE, or until nobody uses it."""
 
-    def __init__(self, connection_id: str, installation: str, gateway: Gateway) -> None:
+    def __init__(self, connection_id: str, identity: Identity, gateway: Gateway) -> None:
 
         def signer(session_id: str) -> Sign:
-            return gateway.tokens.stream(installation, session_id).at
+            return gateway.tokens.stream(identity.installation, session_id).at
 
         self.outlet = StreamOutlet(signer, gateway.links.rewind)
-        self.client = ClientConnection(connection_id, installation, gateway, self.outlet)
+        self.client = ClientConnection(connection_id, identity, gateway, self.outlet)
         self.used_at = asyncio.get_running_loop().time()
 
     def use(self) -> None:
@@ -71,7 +72,7 @@ class StreamableHttp:
     def __len__(self) -> int:
         return len(self._connections)
 
-    async def respond(self, scope: Scope, receive: Receive, installation: str) -> Response:
+    async def respond(self, scope: Scope, receive: Receive, identity: Identity) -> Response:
         """Answer one HTTP request; every failure is a problem+json with a code."""
         http = Request(scope, receive)
         if http.method not in METHODS:
@@ -79,7 +80,7 @@ class StreamableHttp:
         try:
             request = AcpRequest(
                 method=http.method,
-                installation=installation,
+                identity=identity,
                 connection_id=http.headers.get("acp-connection-id"),
                 session_id=http.headers.get("acp-session-id"),
                 content_type=http.headers.get("content-type", ""),
@@ -95,9 +96,10 @@ class StreamableHttp:
         home = await self._peers.home_of(request.connection_id) if request.connection_id else None
         if request.method == "GET":
             if home is not None:
-                return event_response(await self._peers.relay(home, request))
-            reader = await self.stream(request)
-            return event_response(reader.events(self._gateway.settings.sse_keepalive_s))
+                chunks = await self._peers.relay(home, request)
+            else:
+                chunks = (await self.stream(request)).events(self._gateway.settings.sse_keepalive_s)
+            return event_response(while_valid(request.identity, chunks))
         found = await (self._peers.forward(home, request) if home else self.answer(request))
         media_type = "application/json" if found.body else None
         return Response(found.body, found.status, dict(found.headers), media_type)
@@ -142,7 +144,7 @@ class StreamableHttp:
         return stream.read()
 
     def _last_position(self, request: AcpRequest) -> Position:
-        point = self._gateway.tokens.read(request.last_event_id or "", request.installation)
+        point = self._gateway.tokens.read(request.last_event_id or "", request.identity.installation)
         if point.session_id != request.session_id:
             raise errors.InvalidRequestError("Last-Event-ID and Acp-Session-Id name different sessions")
         return point.position
@@ -155,7 +157,7 @@ class StreamableHttp:
             )
         message = parse(request.body, max_bytes=self._gateway.settings.max_frame_bytes)
         if message.method == "initialize" and request.connection_id is None:
-            return await self._initialize(message, request.installation)
+            return await self._initialize(message, request.identity)
         connection = self._connection(request)
         _check_session(connection, message, request.session_id)
         connection.use()
@@ -167,13 +169,13 @@ class StreamableHttp:
             connection.client.take(message.frame)
         return Answer(202)
 
-    async def _initialize(self, message: Envelope, installation: str) -> Answer:
+    async def _initialize(self, message: Envelope, identity: Identity) -> Answer:
         if message.kind is not MessageKind.REQUEST:
             raise errors.InvalidRequestError("initialize without an id: expected a request")
         if len(self._connections) >= MAX_CONNECTIONS:
             raise errors.CapacityError(f"this replica holds {MAX_CONNECTIONS} connections", 5.0)
         connection_id = f"{new_connection_id()}.{self._peers.replica_id}"
-        connection = HttpConnection(connection_id, installation, self._gateway)
+        connection = HttpConnection(connection_id, identity, self._gateway)
         self._connections[connection_id] = connection
         try:
             body = await connection.outlet.answer_to(lambda: connection.client.take(message.frame))
@@ -201,7 +203,7 @@ class StreamableHttp:
         if request.connection_id is None:
             raise errors.InvalidRequestError("the header Acp-Connection-Id is missing")
         connection = self._connections.get(request.connection_id)
-        if connection is None or connection.client.installation != request.installation:
+        if connection is None or not connection.client.identity.is_same_caller(request.identity):
             raise errors.ConnectionUnknownError("Acp-Connection-Id: no such connection")
         return connection
 

@@ -10,7 +10,7 @@ import msgspec
 from actors import errors
 from actors.capacity.ledger import Place
 from actors.capacity.roll import Owner
-from actors.connection.roles import role_of
+from actors.connection.roles import Role, role_of, wants_turns
 from actors.link.greeting import Greeting
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, params_of
@@ -20,6 +20,7 @@ from serve.ingress.admissions import Applicant, Queued
 from serve.ingress.caller import Caller
 from serve.ingress.reattaching import ATTACH, Reached
 from serve.ingress.views import Opening
+from serve.rights import Right, demand
 
 METHODS = frozenset({"session/new", "session/load", "session/resume", "session/fork", ATTACH})
 
@@ -59,7 +60,8 @@ async def open_view(client: Caller, message: Envelope) -> None:
         return
     assert message.method is not None
     session_id, after_seq = _target(client, message)
-    role = role_of(message)
+    demand(client.identity, Right.SESSIONS_READ)
+    role = role_of(message) if client.identity.may(Right.SESSIONS_USE) else Role.OBSERVER
     reached = await client.gateway.reach(session_id)
     old = client.views.get(session_id)
     greeting = Greeting(
@@ -70,6 +72,7 @@ async def open_view(client: Caller, message: Envelope) -> None:
         after_seq=after_seq,
         pending=client.prompts_on(old) if old is not None else (),
         role=role,
+        turns=wants_turns(message),
     )
     _open(client, message, reached, session_id, greeting)
     if old is not None:
@@ -79,6 +82,7 @@ async def open_view(client: Caller, message: Envelope) -> None:
 
 async def _open_fork(client: Caller, message: Envelope) -> None:
     """A fork is a new session, and has to be where the original is: that gets its place first."""
+    demand(client.identity, Right.SESSIONS_USE)
     session_id, _ = _target(client, message)
     made, role = new_session_id(), role_of(message)
     await client.gateway.capacity.locate(session_id)
@@ -90,6 +94,7 @@ async def _open_fork(client: Caller, message: Envelope) -> None:
         installation=client.installation,
         new_session_id=made,
         role=role,
+        turns=wants_turns(message),
     )
     try:
         _open(client, message, await client.gateway.reach(session_id), session_id, greeting)
@@ -99,6 +104,7 @@ async def _open_fork(client: Caller, message: Envelope) -> None:
 
 
 async def _open_new(client: Caller, message: Envelope) -> None:
+    demand(client.identity, Right.SESSIONS_USE)
     params = params_of(message, NewSessionParams)
     workspace_id, role = workspace_of(params, client.installation), role_of(message)
     session_id = new_session_id()
@@ -113,6 +119,7 @@ async def _open_new(client: Caller, message: Envelope) -> None:
         workspace_id=workspace_id,
         cwd=params.cwd,
         role=role,
+        turns=wants_turns(message),
     )
     try:
         reached = await client.gateway.links.reach(session_id, place)
@@ -131,7 +138,7 @@ async def _admitted(
         client.heard(message.raw_id)
         client.reply(_told(message, waits))
 
-    applicant = Applicant(session_id, owner, client.user, tell, beside)
+    applicant = Applicant(session_id, owner, client.identity.user, tell, beside)
     client.applicants[message.raw_id] = applicant
     try:
         place = await client.gateway.admissions.place(applicant)

@@ -11,14 +11,15 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from dataclasses import asdict, dataclass, field, fields
+from typing import Protocol, cast
 
 from actors import errors
 from actors.capacity.shell import IngressReport
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer, connect
 from serve.ingress.event_stream import EventReader
+from serve.rights import Identity
 
 log = logging.getLogger("lumilink.ingress")
 
@@ -32,13 +33,24 @@ class AcpRequest:
     """What of an HTTP request matters to ``/acp``."""
 
     method: str
-    installation: str
+    identity: Identity
     connection_id: str | None = None
     session_id: str | None = None
     content_type: str = ""
     accept: str = ""
     last_event_id: str | None = field(default=None, repr=False)
     body: bytes = field(default=b"", repr=False)
+
+    def wire(self) -> dict[str, object]:
+        """As it travels to another replica."""
+        told: dict[str, object] = {one.name: getattr(self, one.name) for one in fields(self)}
+        return told | {"identity": self.identity.wire()}
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, object]) -> AcpRequest:
+        """What ``wire`` made."""
+        identity = Identity.from_wire(cast("list[object]", wire["identity"]))
+        return cls(**{**wire, "identity": identity})  # type: ignore[arg-type] # a peer of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,7 @@ class Peers:
     async def forward(self, home: str, request: AcpRequest) -> Answer:
         """Let the home answer. Raises what it raised, or LinkBrokenError."""
         channel = await self._channel(home)
-        found = await channel.ask("http", asdict(request), FORWARD_DEADLINE_S)
+        found = await channel.ask("http", request.wire(), FORWARD_DEADLINE_S)
         assert isinstance(found, dict)
         headers = tuple((str(name), str(value)) for name, value in found["headers"])
         return Answer(int(found["status"]), bytes(found["body"]), headers)
@@ -140,7 +152,7 @@ class Peers:
         channel = await self._channel(home)
         key = (channel, next(self._numbers))
         relay = self._relays[key] = _Relay()
-        channel.send_open(key[1], str(request.connection_id), asdict(request))
+        channel.send_open(key[1], str(request.connection_id), request.wire())
         first = await relay.next()
         if isinstance(first, errors.LumiLinkError):
             del self._relays[key]
@@ -174,11 +186,11 @@ class Peers:
         """Answer a request that another replica passes on."""
         if method != "http" or self._home is None:
             raise errors.MethodNotFoundError(f"a replica has no call {method}")
-        return asdict(await self._home.answer(AcpRequest(**arguments)))  # type: ignore[arg-type] # a peer of ours
+        return asdict(await self._home.answer(AcpRequest.from_wire(arguments)))
 
     def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
         """Send another replica a stream of ours."""
-        request = AcpRequest(**greeting)  # type: ignore[arg-type] # a peer of ours
+        request = AcpRequest.from_wire(greeting)
         room = asyncio.Semaphore(MAX_CHUNKS_ON_THE_WAY)
         task = asyncio.get_running_loop().create_task(self._send_stream(channel, stream, request, room))
         self._serving[channel, stream] = (task, room)

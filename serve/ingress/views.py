@@ -65,7 +65,7 @@ class SessionView:
 
     ``opening`` is there until the client's request is answered. ``cursor`` is the seq of the newest event
     that was passed to the client. ``life`` is that of the worker that it is, or was last, attached at.
-    ``role`` is what the client asked to be in the session.
+    ``role`` is what the client asked to be in the session, ``turns`` whether it asked to be told of turns.
 
     While it is *away*, because it lost its worker or goes back, what the client says waits here.
     """
@@ -88,6 +88,7 @@ class SessionView:
         "role",
         "session_id",
         "stream",
+        "turns",
     )
 
     def __init__(
@@ -98,6 +99,7 @@ class SessionView:
         self.opening: Opening | None = opening
         self.cursor = opening.greeting.after_seq
         self.role = opening.greeting.role
+        self.turns = opening.greeting.turns
         self.channel = channel
         self.life = life
         self.stream = stream

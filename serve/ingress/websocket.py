@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from actors.protocol.identifiers import new_connection_id
@@ -17,8 +18,13 @@ from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway
 from serve.ingress.socket import CLOSE_TRY_AGAIN_LATER, MAX_QUEUED, DirectOutlet, socket_of
 from serve.ingress.views import SessionView
+from serve.rights import Identity, gate
+from serve.rights.credentials import chosen_protocol
+from serve.rights.endings import CLOSE_CODE
 
 log = logging.getLogger("lumilink.ingress")
+
+CLOSE_S = 1.0
 
 
 class _AsgiOutlet:
@@ -69,27 +75,38 @@ class _AsgiOutlet:
 
 
 async def serve_websocket(
-    gateway: Gateway, installation: str, scope: Scope, receive: Receive, send: Send
+    gateway: Gateway, identity: Identity, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Accept a socket and serve it until either side ends it; its sessions live on."""
+    """Accept a socket and serve it until either side, or its credential, ends it; its sessions live on."""
     await receive()  # websocket.connect
     connection_id = new_connection_id()
-    await send({"type": "websocket.accept", "headers": [(b"acp-connection-id", connection_id.encode())]})
+    headers = [(b"acp-connection-id", connection_id.encode())]
+    protocol = chosen_protocol(HTTPConnection(scope))
+    await send({"type": "websocket.accept", "subprotocol": protocol, "headers": headers})
     socket = socket_of(scope)
     outlet = _AsgiOutlet() if socket is None else DirectOutlet(socket)
-    client = ClientConnection(connection_id, installation, gateway, outlet)
-    pump = asyncio.get_running_loop().create_task(outlet.pump(send))
-    reader = asyncio.get_running_loop().create_task(_read(client, receive))
+    client = ClientConnection(connection_id, identity, gateway, outlet)
+    loop = asyncio.get_running_loop()
+    tasks = {loop.create_task(outlet.pump(send)), loop.create_task(_read(client, receive))}
+    if identity.credential:
+        tasks.add(loop.create_task(_close_at_end(identity, send)))
     try:
-        await asyncio.wait({pump, reader}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (pump, reader):
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(pump, reader, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         await client.close()
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, OSError):
                 log.debug("connection %s ended: %s", connection_id, type(result).__name__)
+
+
+async def _close_at_end(identity: Identity, send: Send) -> None:
+    """Close the socket once its credential has ended, whether or not the client still reads."""
+    why = await gate().ended(identity)
+    async with asyncio.timeout(CLOSE_S):
+        await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": why})
 
 
 async def _read(client: ClientConnection, receive: Receive) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from support import vanishing_client
 from support.gateway_process import GatewayProcess
-from support.messages import cursors, numbers
+from support.messages import FIRST_SHOWN, cursors, numbers
 from support.neighbour import neighbour
 from support.waiting import becomes_true
 from support.websocket_peer import begun_peer
@@ -48,7 +48,7 @@ async def test_a_killed_client_finds_its_whole_turn_when_it_comes_back(
         await peer.hears(session_id, "1000 ")
         assert numbers(peer.messages, session_id) == [*range(1, 6), *range(1, 1001)]
         seqs = cursors(peer.messages, session_id)
-        assert seqs == list(range(3, len(seqs) + 3))
+        assert seqs == list(range(FIRST_SHOWN, len(seqs) + FIRST_SHOWN))
 
 
 async def test_a_flood_to_a_client_that_does_not_read_waits_for_it_in_the_worker(

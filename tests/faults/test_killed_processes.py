@@ -11,7 +11,7 @@ import psutil
 import pytest
 from support.gateway_process import GatewayProcess
 from support.http_peer import HttpPeer, UnexpectedStatusError, begun_http_peer, replicas_reached
-from support.messages import cursors, numbers, request
+from support.messages import FIRST_SHOWN, cursors, numbers, request
 from support.neighbour import neighbour
 from support.peer import Peer, RefusedError
 from support.tidying import sessions_of
@@ -118,7 +118,7 @@ async def test_sockets_of_a_killed_replica_come_back_to_the_whole_conversation(
                 await back.load(session_id, workspace)
                 await check_complete(back, session_id)
                 seqs = cursors(back.messages, session_id)
-                assert seqs == list(range(3, len(seqs) + 3))
+                assert seqs == list(range(FIRST_SHOWN, len(seqs) + FIRST_SHOWN))
                 assert await back.prompt(session_id, "say 1") == "end_turn"
     assert await becomes_true(lambda: both_replicas_serve(gateway), RECOVERY_S)
 

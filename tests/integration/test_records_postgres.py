@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from support.postgres_server import PostgresServer
 from unit.records import examples
+from unit.records.batch_conformance import BatchConformance
 from unit.records.conformance import (
     ApplyConformance,
     PageConformance,
@@ -20,6 +21,7 @@ from unit.records.conformance import (
 )
 from unit.records.examples import TENANT
 from unit.records.migration_conformance import MigrationConformance
+from unit.records.search_conformance import SearchConformance
 
 from actors.errors import JournalUnavailableError
 from actors.records import RecordStore, kinds, migrate
@@ -61,6 +63,10 @@ class TestApply(ApplyConformance):
     pass
 
 
+class TestBatches(BatchConformance):
+    pass
+
+
 class TestRules(RuleConformance):
     pass
 
@@ -74,6 +80,10 @@ class TestPages(PageConformance):
 
 
 class TestPayloads(PayloadConformance):
+    pass
+
+
+class TestSearch(SearchConformance):
     pass
 
 

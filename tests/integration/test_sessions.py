@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.gateway_process import GatewayProcess
-from support.messages import Json, cursors, numbers, texts
+from support.messages import FIRST_SHOWN, Json, cursors, numbers, texts
 from support.peer import RefusedError
 from support.tidying import sessions_of, settles_at
 from support.websocket_peer import WebSocketPeer, begun_peer
@@ -57,9 +57,10 @@ async def test_attach_by_cursor_shows_exactly_what_came_after(
         await first.prompt(session_id, "say 6")
     async with begun_peer(gateway.acp_over_websocket) as second:
         found = await second.ask("_lumilink/session/attach", {"sessionId": session_id, "afterSeq": seen})
-        # The session's and the turn's begin, which nobody is shown, the prompt, six updates, the turn's end.
-        assert (found["seq"], found["reset"]) == (10, False)
-        assert cursors(second.messages, session_id) == list(range(max(seen + 1, 3), 10))
+        # Nobody is shown how the session, its connection and the turn began, nor the turn's end; the prompt
+        # and six updates, between these, are shown.
+        assert (found["seq"], found["reset"]) == (12, False)
+        assert cursors(second.messages, session_id) == list(range(max(seen + 1, FIRST_SHOWN), 12))
 
 
 async def test_attach_beyond_the_newest_event_is_refused(
@@ -83,7 +84,7 @@ async def test_a_turn_goes_on_while_its_client_is_away(gateway: GatewayProcess, 
         await second.hears(session_id, "500 ")
         assert numbers(second.messages, session_id) == [*range(1, 6), *range(1, 501)]
         seqs = cursors(second.messages, session_id)
-        assert seqs == list(range(3, len(seqs) + 3))
+        assert seqs == list(range(FIRST_SHOWN, len(seqs) + FIRST_SHOWN))
 
 
 async def test_two_clients_of_one_session_both_see_all_of_it(

@@ -52,10 +52,11 @@ def scripted_agent_target() -> str:
 class GatewayProcess:
     """A gateway. A context manager: entered it is ready, left it has stopped and left nothing behind.
 
-    ``folder`` takes its data, settings and logs; ``settings`` are written to its settings file.
+    ``folder`` takes its data, settings and logs; ``settings`` are written to its settings file. It listens on
+    ``listens``, and is talked to on loopback.
     """
 
-    def __init__(self, folder: Path, target: str, **settings: object) -> None:
+    def __init__(self, folder: Path, target: str, *, listens: str = "127.0.0.1", **settings: object) -> None:
         self.folder = folder
         # Ray makes sockets in it, and their paths must be short, so it cannot be in ``folder``.
         self.temp = Path(tempfile.mkdtemp(prefix="gw-"))
@@ -64,8 +65,9 @@ class GatewayProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "lumilink.toml"
         self.config.write_text("".join(f"{name} = {_toml(value)}\n" for name, value in settings.items()))
-        self._arguments = ["up", "--host", "127.0.0.1", "--port", str(self.port), "--agent", target]
+        self._arguments = ["up", "--host", listens, "--port", str(self.port), "--agent", target]
         self._arguments += ["--data-dir", str(folder / "data"), "--config", str(self.config)]
+        self._ready = f"ready http://{listens}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     # ------------------------------------------------------------------ where it is
@@ -126,7 +128,7 @@ class GatewayProcess:
     def wait_until_ready(self) -> None:
         """Wait for the ready line. Raises GatewayError if it ends instead, or takes too long."""
         deadline = time.monotonic() + READY_DEADLINE_S
-        while f"ready {self.url}" not in self.said("stdout").splitlines():
+        while self._ready not in self.said("stdout").splitlines():
             if self.process.poll() is not None:
                 raise GatewayError(f"ended with {self.process.returncode}: {self.last_words()}")
             if time.monotonic() > deadline:
@@ -216,6 +218,10 @@ class GatewayProcess:
     def events_actors(self) -> list[psutil.Process]:
         """Its events actor."""
         return process_census.titled(self.mark, "ray::EventsShell")
+
+    def projectors(self) -> list[psutil.Process]:
+        """The process of the projector; Ray names it after its class."""
+        return process_census.titled(self.mark, "ray::ProjectorShell")
 
     def run_dirs(self) -> set[Path]:
         """Where its sockets are: the folder that HAProxy was told to take its settings from."""

@@ -104,7 +104,7 @@ class Agent:
             self.send(id=message["id"], result={})
         elif method == "session/prompt":
             turn = Turn(self, message["id"], params["sessionId"])
-            text = params["prompt"][0]["text"]
+            text = params["prompt"][-1]["text"]  # before it may stand what was said so far
             note(PROMPTS, json.dumps(text))
             threading.Thread(target=turn.run, args=(text,), daemon=True).start()
         elif method == "session/cancel":

@@ -20,13 +20,14 @@ from topology.connect.descriptors import Input
 from topology.connect.endpoint import DEFAULT_URL, acp_target
 
 
-async def run_chat(url: str, session_id: str | None) -> int:
+async def run_chat(url: str, session_id: str | None, key: str = "") -> int:
     """Talk to an agent until the user leaves; returns the exit code.
 
-    Lines come from the terminal or, one prompt a line, from a pipe. 1 if the gateway cannot be reached, does
-    not come back, or there can be no session. Raises SettingsError for a URL that is none.
+    ``key`` is shown to the gateway. Lines come from the terminal or, one prompt a line, from a pipe. 1 if the
+    gateway cannot be reached, does not come back, or there can be no session. Raises SettingsError for a URL
+    that is none.
     """
-    target = acp_target(url)
+    target = acp_target(url, key)
     # The SDK logs what it cannot read with a traceback; the terminal is for the conversation.
     logging.getLogger().addHandler(logging.NullHandler())
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,11 +17,11 @@ _SOCKET_SCHEME: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _ENDPOINT: Final = "/acp"
 
 
-def acp_target(url: str) -> AgentTarget:
+def acp_target(url: str, key: str = "") -> AgentTarget:
     """The gateway's WebSocket endpoint; its ``label`` is fit to be shown, credentials are not in it.
 
     ``http://HOST:PORT`` gets the path ``/acp``; so does a bare ``HOST:PORT``. A ``ws://`` URL with a path is
-    taken as it is. Raises SettingsError for everything else.
+    taken as it is. ``key`` is shown to the gateway, if there is one. Raises SettingsError for all else.
     """
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = _SOCKET_SCHEME.get(parts.scheme)
@@ -31,7 +32,8 @@ def acp_target(url: str) -> AgentTarget:
     if not is_whole:
         path += _ENDPOINT
     try:
-        return AgentTarget.parse(urlunsplit((scheme, parts.netloc, path, parts.query, parts.fragment)))
+        target = AgentTarget.parse(urlunsplit((scheme, parts.netloc, path, parts.query, parts.fragment)))
     except SettingsError as error:
         detail = error.detail.partition("; accepted are ")[0].removeprefix("agent target ")
         raise SettingsError(f"--url: {detail}; accepted are {_ACCEPTED}") from None
+    return replace(target, bearer=key or None)

@@ -74,6 +74,12 @@ class Activated(Struct, frozen=True):
     fence: int
 
 
+class Changed(Struct, frozen=True):
+    """The connection to the agent, or the protocol that carries the session, is another now."""
+
+    seq: int
+
+
 class Notice(Struct, frozen=True):
     """Everyone who was there was told something."""
 
@@ -89,7 +95,16 @@ class Unreadable(Struct, frozen=True):
 
 
 Fact: TypeAlias = (
-    Update | Prompt | Question | Decision | TurnStarted | TurnEnded | Activated | Notice | Unreadable
+    Update
+    | Prompt
+    | Question
+    | Decision
+    | TurnStarted
+    | TurnEnded
+    | Activated
+    | Changed
+    | Notice
+    | Unreadable
 )
 
 
@@ -173,6 +188,8 @@ def _read(event: Event) -> Fact:
         case EventKind.ACTIVATED:
             note = _activation(message)
             return Activated(seq, note.worker, note.fence)
+        case EventKind.CONNECTION | EventKind.PROTOCOL:
+            return Changed(seq)
         case EventKind.NOTICE:
             return Notice(seq)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
-from actors.events.contract import PREFIX as FEEDS
 from actors.journal.contract import Head, Journal
 from topology.verify.agent_record import AgentRecords
 from topology.verify.answer_rules import check_answers
@@ -96,7 +95,8 @@ async def _heads(journal: Journal) -> AsyncIterator[Head]:
     while True:
         heads = await journal.heads(after=after, limit=_HEADS_AT_ONCE)
         for head in heads:
-            if not head.stream.startswith(FEEDS):
+            # Feeds, standings and policies: what is not a session's begins with what no session's does.
+            if not head.stream.startswith("!"):
                 yield head
         if len(heads) < _HEADS_AT_ONCE:
             return

@@ -112,6 +112,20 @@ async def test_another_tenants_session_is_not_taken_up(started: WorkerOf, method
     assert streams_of(second) == 0
 
 
+async def test_whoever_asks_for_another_tenants_session_does_not_keep_its_owner_from_it(started: WorkerOf):
+    first = await started("w1")
+    await conversation(first, tenant="a")
+    await first.host.stop()
+    second = await started("w2")
+    second.two.begin_open(1, "ses_1", LOAD, tenant="b")
+    await second.one.open(1, "ses_1", LOAD, tenant="a")
+    await second.one.open(2, "ses_1", LOAD, tenant="a")
+
+    assert second.two.on(1) == ["close session-not-found"]
+    assert second.one.on(1) == ["close session-moved"]
+    assert second.one.on(2) == ["hello", "echo", "answer"]
+
+
 async def test_a_session_that_was_closed_is_not_taken_up(started: WorkerOf):
     worker = await started()
     await conversation(worker)

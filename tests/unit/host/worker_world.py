@@ -178,7 +178,7 @@ def _brief(kind: str, message: object) -> str:
 
 
 class SharedJournal(MemoryJournal):
-    """A journal that stays when one of its workers lets go of it; ``pages`` counts what was read of streams."""
+    """A journal that stays when one of its workers lets go of it. ``pages`` counts what was read."""
 
     pages = 0
 
@@ -200,11 +200,12 @@ KEY = new_key()
 
 
 class Worker:
-    """One host of ``CAPACITY`` sessions."""
+    """One host of ``CAPACITY`` sessions. ``fallback`` is where its agents are reached over HTTP."""
 
-    def __init__(self, worker_id: str = "w1", gateway: str = "gateway") -> None:
+    def __init__(self, worker_id: str = "w1", gateway: str = "gateway", fallback: str = "") -> None:
         self.fatal: list[BaseException] = []
-        connection = ConnectionSettings(target=AgentTarget.parse("ws://127.0.0.1:1/acp"))
+        over_http = AgentTarget.parse(fallback) if fallback else None
+        connection = ConnectionSettings(AgentTarget.parse("ws://127.0.0.1:1/acp"), over_http)
         storage = StorageSettings(gateway=gateway, seal_key=KEY)
         self.settings = WorkerSettings(worker_id, "127.0.0.1", "s3cret", CAPACITY, connection, storage)
         self.host = Host(self.settings, self.fatal.append)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import cast
 
 from replica_world import SESSION, Json, World, settle
 
 from serve.ingress.http import StreamableHttp
 from serve.ingress.peers import AcpRequest, Peers
+from serve.rights.identity import EVERYBODY
 
 KEEPALIVE_S = 0.02
 
@@ -101,7 +103,7 @@ class HttpClient:
     ) -> AcpRequest:
         return AcpRequest(
             method=method,
-            installation=self.tenant,
+            identity=replace(EVERYBODY, installation=self.tenant),
             connection_id=self.connection_id or None,
             session_id=session_id,
             content_type="application/json",

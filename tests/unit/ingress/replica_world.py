@@ -17,6 +17,7 @@ from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks
 from serve.ingress.views import SessionView
+from serve.rights.identity import EVERYBODY
 
 Json = dict[str, object]
 SESSION = "sess_1"
@@ -216,7 +217,7 @@ class World:
 
     def client(self, name: str = "conn_1") -> tuple[ClientConnection, Outlet]:
         outlet = Outlet()
-        client = ClientConnection(name, "default", self.gateway, outlet)
+        client = ClientConnection(name, EVERYBODY, self.gateway, outlet)
         client.initialize = b"{}"
         return client, outlet
 

@@ -10,6 +10,7 @@ from replica_world import Json, Opened, World, errors_of, place, request, settle
 
 from actors import errors
 from serve.ingress.peers import AcpRequest
+from serve.rights.identity import EVERYBODY
 
 SESSION = f"sess_{'a' * 27}"
 OTHER_SESSION = f"sess_{'b' * 27}"
@@ -419,6 +420,6 @@ async def test_an_id_on_the_connections_own_stream_means_nothing(world: World):
 
 
 def test_what_a_request_is_shown_as_has_neither_its_token_nor_its_body():
-    request = AcpRequest("GET", "default", last_event_id="the token", body=b"the prompt")
+    request = AcpRequest("GET", EVERYBODY, last_event_id="the token", body=b"the prompt")
     assert "the token" not in repr(request)
     assert "the prompt" not in repr(request)

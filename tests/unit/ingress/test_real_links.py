@@ -16,6 +16,7 @@ from actors.protocol.envelope import parse
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks
+from serve.rights.identity import EVERYBODY
 
 SECRET = "c0ffee" * 10
 
@@ -88,7 +89,7 @@ async def test_a_view_crosses_from_a_worker_that_ends_over_one_that_refuses_to_o
     book.living = places[:1]
     links = WorkerLinks("replica-1", SECRET, book)
     gateway = Gateway(IngressSettings(SECRET), links, book)
-    client = ClientConnection("conn_1", "default", gateway, outlet)
+    client = ClientConnection("conn_1", EVERYBODY, gateway, outlet)
     client.initialize = b"{}"
     client.take(load(1))
     async with asyncio.timeout(10.0):

@@ -25,6 +25,7 @@ from actors.storage import StorageSettings
 from serve.ingress.client import ClientConnection
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks
+from serve.rights.identity import EVERYBODY
 
 SESSION = f"sess_{'a' * 27}"
 ATTACH = "_lumilink/session/attach"
@@ -106,7 +107,7 @@ class Trimmed:
 
     def client(self) -> tuple[ClientConnection, Outlet]:
         outlet = Outlet()
-        client = ClientConnection("conn_1", "default", self.gateway, outlet)
+        client = ClientConnection("conn_1", EVERYBODY, self.gateway, outlet)
         client.initialize = b'{"protocolVersion":1}'
         return client, outlet
 
@@ -135,7 +136,8 @@ async def trimmed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Trimmed]:
     first = await start_worker(book, 1)
     await _converse(Trimmed(gateway, 1))
     await first.stop()
-    first_seq = await journal.trim(f"default/{SESSION}", keep_count=KEPT + 1)  # and the end of the turn
+    # And the ends of the turn and of the connection to the agent.
+    first_seq = await journal.trim(f"default/{SESSION}", keep_count=KEPT + 2)
     second = await start_worker(book, 2)
     yield Trimmed(gateway, first_seq)
     links.shut()

@@ -11,7 +11,7 @@ import pytest
 from acp.schema import InitializeResponse
 from msgspec import UNSET, Raw
 
-from actors.errors import AgentProtocolError
+from actors.errors import AgentProtocolError, ProtocolMismatchError
 from actors.protocol import compose
 from actors.protocol.envelope import parse, result_raw
 from actors.protocol.handshake import (
@@ -77,9 +77,9 @@ def test_an_agent_of_our_version_is_taken(answered: int | str) -> None:
 
 @pytest.mark.parametrize("answered", [0, 2, "2.0.0"])
 def test_an_agent_of_another_version_is_refused_and_both_are_named(answered: int | str) -> None:
-    with pytest.raises(AgentProtocolError, match=rf"version {answered}, LumiLink speaks version 1"):
+    with pytest.raises(ProtocolMismatchError, match=rf"version {answered}, LumiLink speaks version 1"):
         check_agent_version(answered)
-    with pytest.raises(AgentProtocolError, match=rf"version {answered}, LumiLink speaks version 1"):
+    with pytest.raises(ProtocolMismatchError, match=rf"version {answered}, LumiLink speaks version 1"):
         joined({**AGENT, "protocolVersion": answered})
 
 

@@ -40,6 +40,8 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
         ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
         ({"workers": "many"}, "workers: input should be a valid integer"),
         ({"agent": "ftp://x"}, "agent: agent target 'ftp://x': unknown kind of target; accepted are"),
+        ({"fallback_agent": "ws://h/acp"}, "fallback_agent: expected agentapi+http://HOST:PORT"),
+        ({"agent": "ws://{host}/acp"}, "agent: agent target 'ws://{host}/acp': in braces stand"),
         ({"max_workers": 2, "workers": 3}, "max_workers: 2 is less than workers, 3"),
         ({"max_ingress_replicas": 1, "ingress_replicas": 2}, "max_ingress_replicas: 1 is less than"),
         ({"address": "auto"}, "journal: sqlite is on one machine"),
@@ -47,6 +49,12 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_file(
         ({"gcs_redis": "redis"}, "gcs_redis: expected HOST:PORT"),
         ({"speed": 9}, "speed: extra inputs are not permitted, got 9"),
         ({"host": "192.0.2.1"}, "host: 192.0.2.1 can be reached from other machines"),
+        ({"auth": "password"}, "auth: input should be 'none', 'keys', 'jwt' or 'keys-and-jwt'"),
+        ({"auth": "jwt", "jwt_audience": "a", "jwt_keys": "k"}, "jwt_issuer: auth jwt needs it"),
+        ({"auth": "keys-and-jwt", "jwt_issuer": "i", "jwt_audience": "a"}, "jwt_keys: auth keys-and-jwt"),
+        ({"jwt_keys": "http://issuer.example/keys"}, "jwt_keys: expected https://…, http://… on this"),
+        ({"jwt_leeway_s": 61}, "jwt_leeway_s: input should be less than or equal to 60"),
+        ({"records": "mysql://x"}, "records: expected sqlite or postgresql://"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_got_and_what_it_takes(flags: dict[str, object], told: str):
@@ -54,6 +62,11 @@ def test_a_wrong_setting_is_named_with_what_it_got_and_what_it_takes(flags: dict
         load(None, flags)
 
     assert raised.value.detail.startswith(told)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "gateway.example"])
+def test_other_machines_may_connect_where_they_have_to_show_a_credential(host: str):
+    assert load(None, {"host": host, "auth": "keys"}).host == host
 
 
 def test_every_wrong_setting_has_a_line_of_its_own():
