@@ -28,6 +28,8 @@ STOP_DEADLINE_S: Final = 5.0
 SHOW_EVERY_S: Final = 2.0
 TELL_EVERY_S: Final = 0.25
 AWAY_S: Final = 2.0
+NICE: Final = 10
+"""What the process gives way by (nice(2))."""
 
 
 class _Meters:
@@ -59,6 +61,8 @@ class ProjectorShell:
     """Told by workers which streams have changed."""
 
     def __init__(self, settings: ProjectorSettings) -> None:
+        # Where a machine has too much to do, records wait, and sessions do not.
+        os.nice(NICE)
         storage = settings.storage
         self._keeper = ProjectorKeeper(
             settings, lambda: open_journal(storage.journal, storage.durability), EventsClient().post
