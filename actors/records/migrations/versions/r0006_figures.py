@@ -10,7 +10,7 @@ from alembic import op
 revision = "0006"
 down_revision = "0005"
 
-_INDEXES: Final = {
+_INDEXES: Final[dict[str, list[tuple[str, ...]]]] = {
     "container_sessions": [
         ("closed_at", "created_at", "session_id"),
         ("protocol_type", "closed_at"),
