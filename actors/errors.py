@@ -38,6 +38,7 @@ The tree::
     │   ├── QuestionUnknownError
     │   ├── ObserverError
     │   ├── WorkspaceNotFoundError
+    │   ├── WorkerNotFoundError
     │   ├── PreconditionError
     │   ├── ConflictError
     │   ├── AgentBusyError
@@ -391,6 +392,15 @@ class WorkspaceNotFoundError(ApplicationFault):
 
     code = "workspace-not-found"
     recovery = "Check the workspace id; a workspace is known once a session of it was made."
+    rpc_code = -32602
+    http_status = 404
+
+
+class WorkerNotFoundError(ApplicationFault):
+    """No worker with this id."""
+
+    code = "worker-not-found"
+    recovery = "Check the worker's id; lumilink topology lists all there are."
     rpc_code = -32602
     http_status = 404
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from actors import errors
 from actors.worker import WorkerClient
 from serve.reporting.operation import Answer, Operation, Parameter, route
+from serve.reporting.pool import PoolClient
 from serve.rights import Identity, Right
 
 LONGEST_S: Final = 86_400.0
@@ -34,9 +35,20 @@ async def drained(request: Request, _identity: Identity) -> Response:
     """Begin to drain; done when the topology shows the worker under another pid."""
     worker_id = request.path_params["id"]
     wanted = _read(await request.body())
-    await WorkerClient(worker_id).drain(wanted.deadline_s)
+    await _drain(worker_id, wanted.deadline_s)
     body = msgspec.json.encode(Draining(worker_id, "draining", wanted.deadline_s))
     return Response(body, 202, media_type="application/json")
+
+
+async def _drain(worker_id: str, deadline_s: float) -> None:
+    """Raises WorkerNotFoundError, and WorkerUnavailableError for one that is being restarted."""
+    try:
+        await WorkerClient(worker_id).drain(deadline_s)
+    except errors.WorkerUnavailableError:
+        pool = await PoolClient().view()
+        if all(member.worker_id != worker_id for member in pool.members):
+            raise errors.WorkerNotFoundError(f"there is no worker {worker_id}") from None
+        raise
 
 
 def _read(body: bytes) -> Drain:
@@ -55,7 +67,7 @@ _DRAIN: Final = Operation(
     Right.WORKERS_CHANGE,
     parameters=(Parameter("id", {"type": "string"}, "The worker's id.", is_path=True),),
     body=Drain,
-    faults=(errors.InvalidParamsError, errors.WorkerUnavailableError),
+    faults=(errors.InvalidParamsError, errors.WorkerNotFoundError, errors.WorkerUnavailableError),
 )
 OPERATIONS: Final = (_DRAIN,)
 ROUTES: Final = [route(_DRAIN, drained)]
