@@ -40,7 +40,7 @@ class GatewayProcess:
     def __init__(self, target: str, folder: Path, environment: dict[str, str]) -> None:
         """``target`` is the agent; ``folder`` takes the gateway's data and logs."""
         self._environment = environment
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._command = [str(LUMILINK), "up", "--host", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--agent", target, "--data-dir", str(folder / "data")]
@@ -114,7 +114,7 @@ class GatewayProcess:
         return "\n" + self._log("stderr").read_text(errors="replace")[-4000:]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port

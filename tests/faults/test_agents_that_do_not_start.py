@@ -53,7 +53,7 @@ async def test_an_agent_of_another_version_is_refused_with_both_versions(
     gateway: GatewayProcess, tmp_path: Path
 ) -> None:
     error = await refusal_of(gateway, Workspace(tmp_path, behaviour="future-version"))
-    assert error.data["code"] == "agent-protocol-error"
+    assert error.data["code"] == "protocol-mismatch"
     assert "99" in error.message
     assert "1" in error.message.replace("99", "")
 
