@@ -83,6 +83,13 @@ class OkBody(_Camel):
     ok: bool
 
 
+class UploadBody(_Camel):
+    """``POST upload``: where the file is, for the agent."""
+
+    ok: bool
+    file_path: str
+
+
 class OptionBody(_Camel):
     """A possible answer to a permission."""
 
@@ -159,6 +166,7 @@ _BODIES: Final[dict[str, type[Struct]]] = {
     "StatusBody": StatusBody,
     "MessagesBody": MessagesBody,
     "OkBody": OkBody,
+    "UploadBody": UploadBody,
     "ActionsBody": ActionsBody,
     "SessionBody": SessionBody,
     "SessionsBody": SessionsBody,

@@ -10,10 +10,17 @@ from starlette.responses import Response, StreamingResponse
 
 from actors import errors
 from serve.agentapi.answers import answer
-from serve.agentapi.bodies import MessageBody, MessageRequest, MessagesBody, OkBody, StatusBody
+from serve.agentapi.bodies import (
+    MessageBody,
+    MessageRequest,
+    MessagesBody,
+    OkBody,
+    StatusBody,
+    UploadBody,
+)
 from serve.agentapi.conversation import STABLE
 from serve.agentapi.events import HEADERS, event_lines, position_of
-from serve.agentapi.requests import body_of, needs, session_of, until_ready
+from serve.agentapi.requests import body_of, file_of, needs, session_of, until_ready
 from serve.agentapi.service import service
 from serve.agentapi.watcher import Watcher
 from serve.rights import Identity, Right, while_valid
@@ -109,8 +116,12 @@ async def _events(
 
 @needs(Right.SESSIONS_USE)
 async def upload(request: Request, identity: Identity) -> Response:
-    """Files have no way to an agent over ACP: refused, without reading them."""
-    raise errors.AgentCapabilityError("upload: ACP has no way to put a file where the agent runs")
+    """Put a file where the agent runs, if the agent has a way to take one."""
+    name, content = await file_of(request)
+    async with service().watchers.use(identity.installation, session_of(request)) as watcher:
+        await until_ready(watcher)
+        path = await watcher.upload(name, content)
+    return answer(request, UploadBody(ok=True, file_path=path))
 
 
 @needs(Right.SESSIONS_USE)

@@ -195,6 +195,8 @@ def _error_of(told: RpcError) -> errors.LumiLinkError:
         data = _ErrorData() if told.data is UNSET else msgspec.json.decode(told.data, type=_ErrorData)
     except msgspec.ValidationError:
         data = _ErrorData()
+    if told.code == errors.MethodNotFoundError.rpc_code:
+        return errors.AgentCapabilityError(f"the agent does not know this: {told.message}")
     if not data.code:
         return errors.AgentProtocolError(f"the agent answered with an error: {told.message}")
     return error_from_wire(data.code, told.message, data.retry_after)

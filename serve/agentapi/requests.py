@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import PurePath
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +24,9 @@ from serve.rights import Identity, Right, demand, identify
 READY_S: Final = 30.0
 MAX_BODY: Final = 1024 * 1024
 """What AgentAPI reads of a JSON body."""
+
+MAX_FILE: Final = 10 * 1024 * 1024
+"""What AgentAPI takes as a file."""
 
 T = TypeVar("T", bound=Struct)
 Endpoint = Callable[[Request, Identity], Awaitable[Response]]
@@ -64,6 +71,36 @@ async def read(request: Request, limit: int) -> bytes:
         if len(body) > limit:
             raise errors.FrameTooLargeError(f"the body has more than {limit} bytes")
     return bytes(body)
+
+
+async def file_of(request: Request) -> tuple[str, bytes]:
+    """The name and the content of the part ``file`` of a form.
+
+    Raises FrameTooLargeError for more than 10 MiB, InvalidParamsError for what is no such form.
+    """
+    media_type, _ = parse_options_header(request.headers.get("content-type"))
+    if media_type != b"multipart/form-data":
+        raise errors.InvalidParamsError("body: expected a form (multipart/form-data) with a file named file")
+    body = await read(request, MAX_FILE + MAX_BODY)
+    try:
+        form = await MultiPartParser(request.headers, _once(body), max_files=1, max_fields=8).parse()
+    except (MultiPartException, KeyError) as error:
+        raise errors.InvalidParamsError(f"body: {error}") from None
+    try:
+        file = form.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise errors.InvalidParamsError("file: expected a file")
+        content = await file.read()
+        name = PurePath(file.filename).name
+    finally:
+        await form.close()
+    if len(content) > MAX_FILE:
+        raise errors.FrameTooLargeError("file size exceeds 10MB limit")
+    return name, content
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
 def session_of(request: Request) -> str:

@@ -22,6 +22,7 @@ from actors.connection.record import now_iso
 from actors.connection.roles import Role
 from actors.connection.turn_notices import METHOD as TURN
 from actors.protocol.methods import ATTACHED
+from actors.protocol.upload import UPLOAD, UploadResult
 from serve.agentapi.conversation import RUNNING, STABLE, Conversation
 from serve.agentapi.internal_client import Answer, Call, InternalClient
 from serve.ingress.gateway import Gateway
@@ -36,6 +37,7 @@ START_S: Final = 90.0
 """How long a message waits for its turn to begin: an agent that sleeps is woken for it."""
 DECIDE_S: Final = 10.0
 CLOSE_S: Final = 30.0
+UPLOAD_S: Final = 65.0
 BUSY: Final = "message can only be sent when the agent is waiting for user input"
 QUEUED: Final = "_lumilink/queued"
 
@@ -238,6 +240,19 @@ class Watcher:
         """Cancel what runs and what waits."""
         await self._drive()
         self._client.tell("session/cancel", {"sessionId": self.session_id})
+
+    async def upload(self, name: str, content: bytes) -> str:
+        """Put a file where the agent runs; returns its path there.
+
+        Raises AgentCapabilityError for an agent that has no way to take one.
+        """
+        await self._drive()
+        params = {"sessionId": self.session_id, "name": name, "data": content}
+        told = await self._client.ask(UPLOAD, params, UPLOAD_S)
+        try:
+            return msgspec.json.decode(told, type=UploadResult).file_path
+        except msgspec.DecodeError:
+            raise errors.AgentProtocolError(f"{UPLOAD}: expected filePath in the answer") from None
 
     async def decide(self, question_id: str, result: Raw) -> None:
         """Answer a question; returns once that is the decision. Raises QuestionUnknownError if it is not."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.agentapi_server import AgentApiServer, agentapi_server
 from support.gateway_process import GatewayProcess, free_port
@@ -99,3 +100,29 @@ async def test_a_session_goes_on_after_the_gateway_was_stopped(
         assert texts(peer.messages, session_id) == ["before\n", "after\n"]
         assert not [one for one in peer.messages if one.get("method") == "_lumilink/notice"]
         await peer.close_session(session_id)
+
+
+@pytest.mark.parametrize("server", ["pty"], indirect=True)
+async def test_a_file_is_put_where_the_agent_runs_while_it_works(
+    agentapi_gateway: GatewayProcess, server: AgentApiServer, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 4096
+    async with begun_peer(agentapi_gateway.acp_over_websocket) as peer, httpx.AsyncClient() as http:
+        session_id = await peer.new_session(tmp_path)
+        upload = f"{agentapi_gateway.url}/sessions/{session_id}/upload"
+        request_id = await peer.start_prompt(session_id, "say working\nwait")
+        await peer.hears(session_id, "working\n")
+
+        taken = await http.post(upload, files={"file": ("../notes.bin", content)})
+        large = await http.post(upload, files={"file": ("large.bin", bytes(11 * 1024 * 1024))})
+        none = await http.post(upload, data={"file": "words"})
+        no_form = await http.post(upload, json={})
+
+        await peer.cancel(session_id)
+        assert (await peer.result_of(request_id))["stopReason"] == "cancelled"
+        await peer.close_session(session_id)
+
+    assert (taken.status_code, taken.json()["ok"]) == (200, True)
+    assert server.files == {taken.json()["filePath"]: content}
+    assert taken.json()["filePath"].endswith("/notes.bin")
+    assert [one.status_code for one in (large, none, no_form)] == [413, 422, 422]

@@ -70,6 +70,7 @@ class AgentApiServer:
     streams: list[asyncio.Queue[Event | None]] = field(default_factory=list)
     posts: list[dict[str, object]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     escaped: asyncio.Event = field(default_factory=asyncio.Event)
     next_id: int = 0
@@ -211,7 +212,9 @@ class AgentApiServer:
         if len(content) > UPLOAD_BYTES:
             return _problem(400, "file size exceeds 10MB limit")
         folder = hashlib.sha256(content).hexdigest()[:16]
-        return _answer(ok=True, filePath=f"/tmp/uploads/{folder}/{PurePath(file.get_filename()).name}")
+        path = f"/tmp/uploads/{folder}/{PurePath(file.get_filename()).name}"
+        self.files[path] = content
+        return _answer(ok=True, filePath=path)
 
     # ------------------------------------------------------------------ the agent
 

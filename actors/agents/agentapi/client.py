@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,7 +11,14 @@ from typing import Final
 import httpx
 import msgspec
 
-from actors.agents.agentapi.events import AgentStatus, Said, read_cause, read_messages, read_status
+from actors.agents.agentapi.events import (
+    AgentStatus,
+    Said,
+    read_cause,
+    read_messages,
+    read_path,
+    read_status,
+)
 from actors.agents.http_client import ensure_reachable, open_client, shown_url
 from actors.agents.link import DialOptions
 from actors.agents.target import AgentTarget
@@ -66,6 +73,15 @@ class AgentApiClient:
         """Send keystrokes to the agent's terminal."""
         return await self._post(msgspec.json.encode({"content": keys, "type": "raw"}), within_s)
 
+    async def upload(self, name: str, content: bytes, within_s: float) -> str:
+        """``POST /upload``: where the file is then. AgentAPI takes 10 MiB."""
+        form = self._http.build_request("POST", self._url("/upload"), files={"file": (name, content)})
+        headers = {"Content-Type": form.headers["Content-Type"]}
+        status, body = await self._exchange("POST", "/upload", within_s, form.read(), headers)
+        if status != httpx.codes.OK:
+            raise self._refused("POST /upload", status, body)
+        return read_path(body)
+
     @asynccontextmanager
     async def events(self) -> AsyncIterator[httpx.Response]:
         """``GET /events``: a stream that is open. What reading it raises is told as the calls' errors are."""
@@ -101,14 +117,19 @@ class AgentApiClient:
         return Refusal(status, read_cause(body) or f"HTTP {status}")
 
     async def _exchange(
-        self, method: str, path: str, within_s: float | None, content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        within_s: float | None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] = _JSON,
     ) -> tuple[int, bytes]:
         what = f"{method} {path}"
         request = self._http.build_request(
             method,
             self._url(path),
             content=content,
-            headers={} if content is None else _JSON,
+            headers={} if content is None else dict(headers),
             timeout=self._patience,
         )
         try:

@@ -77,6 +77,10 @@ class _Messages(Struct):
     messages: list[_Message]
 
 
+class _Uploaded(Struct, rename="camel"):
+    file_path: str
+
+
 class _ErrorDetail(Struct):
     message: str = ""
 
@@ -121,6 +125,14 @@ def read_messages(body: bytes) -> list[Said]:
     except (msgspec.DecodeError, RecursionError):
         raise AgentProtocolError("GET /messages was not answered as AgentAPI does") from None
     return [Said(one.id, one.role, one.content) for one in found]
+
+
+def read_path(body: bytes) -> str:
+    """The answer to ``POST /upload``: where the file is. Raises AgentProtocolError."""
+    try:
+        return msgspec.json.decode(body, type=_Uploaded).file_path
+    except (msgspec.DecodeError, RecursionError):
+        raise AgentProtocolError("POST /upload was not answered as AgentAPI does") from None
 
 
 def read_cause(body: bytes) -> str:

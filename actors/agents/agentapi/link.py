@@ -36,7 +36,9 @@ from actors.errors import (
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, MessageKind, params_of, parse
 from actors.protocol.models import NewSessionParams, PromptParams, SessionParams
+from actors.protocol.upload import UPLOAD, UploadParams
 
+UPLOAD_S: Final = 60.0
 _MAX_WAITING: Final = 64
 _SERVED: Final = frozenset({"initialize", "session/new", "session/resume", "session/prompt"})
 
@@ -91,6 +93,10 @@ class AgentApiLink:
         message = parse(frame, max_bytes=self._options.max_frame_bytes)
         if message.method == "session/cancel":
             self._cancel(message)
+        elif message.method == UPLOAD and message.kind is MessageKind.REQUEST:
+            # It need not wait for a turn's end, which an upload may be meant for.
+            self._unserved_bytes += len(frame)
+            self._spawn(self._upload(message))
         elif message.kind is MessageKind.REQUEST:
             self._take(message)
 
@@ -168,6 +174,18 @@ class AgentApiLink:
         if request.method == "session/new":
             return await self._begin(params_of(request, NewSessionParams))
         return await self._resume(params_of(request, SessionParams).session_id)
+
+    async def _upload(self, request: Envelope) -> None:
+        try:
+            params = params_of(request, UploadParams)
+            self._check_session(params.session_id)
+            path = await self._client.upload(params.name, params.data, UPLOAD_S)
+        except LumiLinkError as error:
+            self._refuse(request, error)
+        else:
+            self._deliver(compose.response(request.echo_id, {"filePath": path}))
+        finally:
+            self._unserved_bytes -= len(request.frame)
 
     async def _initialize(self) -> object:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -424,3 +425,32 @@ async def test_a_stream_that_stays_away_ends_the_link() -> None:
     closed = await recorder.end()
     assert "was away for 0.1 s" in closed.reason
     await link.close()
+
+
+async def test_a_file_is_uploaded_in_the_middle_of_a_turn():
+    async with begun() as agent:
+        turn = agent.start_prompt("say working\nwait")
+        await agent.recorder.until(lambda: "working\n" in agent.said)
+        data = base64.b64encode(b"\x00words\xff").decode()
+        told = await agent.ask("_agentapi/upload", sessionId=agent.session_id, name="a.txt", data=data)
+        agent.cancel()
+        await agent.answer(turn)
+
+    assert agent.server.files == {told["result"]["filePath"]: b"\x00words\xff"}
+
+
+@pytest.mark.parametrize("name", ["", "../a.txt", "/etc/passwd"])
+async def test_a_file_with_a_path_for_a_name_is_refused(name: str):
+    async with begun() as agent:
+        told = await agent.ask("_agentapi/upload", sessionId=agent.session_id, name=name, data="")
+
+    assert told["error"]["data"]["code"] == "invalid-params"
+    assert agent.server.files == {}
+
+
+async def test_a_server_that_takes_no_such_file_says_why():
+    async with begun() as agent:
+        data = base64.b64encode(bytes(11 * 1024 * 1024)).decode()
+        told = await agent.ask("_agentapi/upload", sessionId=agent.session_id, name="a", data=data)
+
+    assert "file size exceeds 10MB limit" in told["error"]["message"]
