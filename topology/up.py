@@ -106,9 +106,9 @@ def _serve(
             # Ray has put its own handlers in place of ours.
             stop.listen()
             status.update("starting workers and ingress")
-            cluster.start_workers()
-            cluster.start_serving()
-            cluster.wait_for_workers()
+            for step in (cluster.start_workers, cluster.start_serving, cluster.wait_for_workers):
+                stop.check()
+                step()
             if ours.haproxy and not wait_until_routed(ours.run_dir, settings.ingress_replicas + 1, ROUTED_S):
                 console.print(
                     "[yellow]HAProxy does not know all replicas yet: the first clients are slow.[/yellow]"
@@ -186,6 +186,11 @@ class _StopRequest:
         """Put our handlers in place, whoever has replaced them."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._make)
+
+    def check(self) -> None:
+        """Raise ``_Stopped`` if it was asked for and Ray's code has swallowed what was raised then."""
+        if self.was_made:
+            raise _Stopped
 
     def wait(self, meanwhile: Callable[[], None]) -> NoReturn:
         """Return never; raise ``_Stopped`` when asked to, at the latest half a second after.
