@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -28,6 +29,7 @@ AGENT_TYPES: Final = (
     "opencode",
 )
 """What AgentAPI calls the agents that it knows; any other is ``custom``."""
+_WORD: Final = re.compile("[a-z0-9]+")
 TYPE_WITHIN_S: Final = 0.2
 MAX_READERS: Final = 1_000
 
@@ -97,8 +99,8 @@ def _type_of(profile: bytes | None) -> str:
         info = msgspec.json.decode(profile or b"{}", type=_Profile).agent_info
     except msgspec.DecodeError:
         info = None
-    name = info.name.lower() if info is not None else ""
-    return next((known for known in AGENT_TYPES if known in name), "custom")
+    words = _WORD.findall(info.name.lower()) if info is not None else []
+    return next((known for known in AGENT_TYPES if known in words), "custom")
 
 
 _service = AgentApi()
