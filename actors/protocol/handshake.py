@@ -41,12 +41,6 @@ def version_number(spelled: int | str) -> int:
     return int(major) if major.isascii() and major.isdigit() and len(major) <= 5 else 0
 
 
-def negotiate_version(asked: int | str) -> int:
-    """What to answer a client: the version it asks for if that is spoken here, else the latest that is."""
-    number = version_number(asked)
-    return number if number in SPOKEN_VERSIONS else PROTOCOL_VERSION
-
-
 def check_agent_version(answered: int | str) -> None:
     """Raise ProtocolMismatchError, which names both versions, if an agent's is not spoken here."""
     if version_number(answered) not in SPOKEN_VERSIONS:

@@ -88,7 +88,14 @@ class Watchers:
             for key, entry in list(self._entries.items()):
                 is_over = entry.watcher.over is not None
                 if not entry.users and (is_over or now - entry.used_at > IDLE_S):
-                    await self._drop(key, entry)
+                    await self._let_go(key, entry)
+
+    async def _let_go(self, key: tuple[str, str], entry: _Entry) -> None:
+        """One that does not let go in order must not keep all others from it."""
+        try:
+            await self._drop(key, entry)
+        except Exception:
+            log.exception("a session that nobody uses over AgentAPI was not let go in order")
 
     async def _make_room(self) -> None:
         """Where too many are watched, let go of the one that was used longest ago."""

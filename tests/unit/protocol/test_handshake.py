@@ -16,12 +16,10 @@ from actors.protocol import compose
 from actors.protocol.envelope import parse, result_raw
 from actors.protocol.handshake import (
     GATEWAY_VERSION,
-    PROTOCOL_VERSION,
     check_agent_version,
     gateway_client_capabilities,
     has_capability,
     join_capabilities,
-    negotiate_version,
     version_number,
 )
 from actors.protocol.methods import lookup
@@ -63,11 +61,6 @@ SPELLINGS: dict[int, list[int | str]] = {
 @pytest.mark.parametrize(("number", "spelled"), [(n, one) for n, many in SPELLINGS.items() for one in many])
 def test_a_version_is_read_in_every_spelling(number: int, spelled: int | str) -> None:
     assert version_number(spelled) == number
-
-
-@pytest.mark.parametrize("asked", [0, 1, 2, 65535, "1.0.0", "2024-11-05"])
-def test_a_client_is_answered_with_a_version_that_is_spoken(asked: int | str) -> None:
-    assert negotiate_version(asked) == PROTOCOL_VERSION
 
 
 @pytest.mark.parametrize("answered", [1, "1", "1.0.0"])
