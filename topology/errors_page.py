@@ -34,7 +34,7 @@ The category says where to look:
 
 [AgentAPI](http-api.md) answers some errors with another HTTP status, for clients of before.
 
-This page is made from `actors/errors.py`; a test holds them together, and another one holds every `raise` in
+This page is made from `actors/errors/`; a test holds them together, and another one holds every `raise` in
 the product to these classes.
 """
 

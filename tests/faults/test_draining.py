@@ -83,6 +83,6 @@ async def test_a_worker_that_is_not_there_cannot_be_drained(two_workers: Gateway
         foreign = await http.post(
             f"{two_workers.url}/api/v1/workers/worker-0/drain", headers={"Origin": "https://evil.example"}
         )
-    assert (unknown.status_code, unknown.json()["code"]) == (503, "worker-unavailable")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "worker-not-found")
     assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid-params")
     assert (foreign.status_code, foreign.json()["code"]) == (400, "invalid-request")
