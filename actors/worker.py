@@ -10,16 +10,17 @@ from typing import Any, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.metrics import Gauge
 
 from actors import errors
 from actors.capacity.ledger import WorkerReport
-from actors.capacity.shell import CAPACITY_NAME, NAMESPACE, CapacityClient
+from actors.capacity.shell import CAPACITY_NAME, CapacityClient
 from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
 from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtocol
 from actors.migration.policy import Policy
+from actors.named_actor import NAMESPACE, NamedActor
 from actors.projector.shell import tell_projector
 from actors.workspace.desk import ProtocolDesk
 
@@ -238,47 +239,35 @@ class WorkerClient:
     """
 
     def __init__(self, worker_id: str) -> None:
-        self._worker_id = worker_id
+        self._actor = NamedActor(actor_name(worker_id), worker_id, CALL_DEADLINE_S, 2.0)
 
     async def questions(self, session_id: str, installation: str) -> list[QuestionView]:
         """See ``Host.questions``."""
-        found: list[QuestionView] = await self._call("questions", session_id, installation)
+        found: list[QuestionView] = await self._actor.call("questions", session_id, installation)
         return found
 
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
-        await self._call("decide", session_id, installation, question_id, result)
+        await self._actor.call("decide", session_id, installation, question_id, result)
 
     async def protocol(
         self, installation: str, workspace_id: str, command: ProtocolCommand
     ) -> WorkspaceProtocol | Elsewhere:
         """See ``ProtocolDesk.command``."""
-        answer: WorkspaceProtocol | Elsewhere = await self._call(
+        answer: WorkspaceProtocol | Elsewhere = await self._actor.call(
             "protocol", installation, workspace_id, command
         )
         return answer
 
     async def take_policy(self, installation: str, policy: Policy) -> None:
         """See ``Policies.take``."""
-        await self._call("take_policy", installation, policy)
+        await self._actor.call("take_policy", installation, policy)
 
     async def drain(self, deadline_s: float) -> None:
         """See ``WorkerShell.drain``."""
-        await self._call("drain", deadline_s)
+        await self._actor.call("drain", deadline_s)
 
     async def retire(self, deadline_s: float) -> bool:
         """See ``WorkerShell.retire``."""
-        is_empty: bool = await self._call("retire", deadline_s)
+        is_empty: bool = await self._actor.call("retire", deadline_s)
         return is_empty
-
-    async def _call(self, method: str, *arguments: object) -> Any:
-        try:
-            actor: Any = ray.get_actor(actor_name(self._worker_id), namespace=NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                return await getattr(actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError(f"{self._worker_id} does not answer", 2.0) from None

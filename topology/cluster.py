@@ -20,12 +20,13 @@ from ray.serve.config import HTTPOptions, ProxyLocation
 from actors import errors
 from actors.agents.target import AgentTarget
 from actors.capacity.limits import Limits
-from actors.capacity.shell import NAMESPACE, CapacityShell, start_capacity
+from actors.capacity.shell import CapacityShell, start_capacity
 from actors.connection.messages import ConnectionSettings
 from actors.connection.reconnecting import ReconnectPolicy
 from actors.events.shell import EventsShell, start_events
 from actors.host import WorkerSettings
 from actors.link.secret import new_secret
+from actors.named_actor import NAMESPACE
 from actors.projector.keeper import ProjectorSettings
 from actors.projector.shell import ProjectorShell, start_projector
 from actors.rollout.keeper import RolloutSettings

@@ -19,8 +19,9 @@ from ray.exceptions import RayError, RayTaskError
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from actors import errors
-from actors.capacity.shell import NAMESPACE, CapacityClient
+from actors.capacity.shell import CapacityClient
 from actors.host import WorkerSettings
+from actors.named_actor import NAMESPACE
 from actors.worker import WorkerClient, WorkerNeeds, actor_name, start_worker
 from serve.reporting.pool import POOL_NAME, PoolView
 from topology.membership import PREFIX, Member, MemberState, plan

@@ -6,13 +6,11 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
 
-from actors import errors
 from actors.capacity.admission import Admission, AdmissionFigures
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
 from actors.capacity.limits import Limits
@@ -22,11 +20,11 @@ from actors.capacity.watch import Watch, WatchSettings
 from actors.capacity.whereabouts import SETTLE_S, EndWorker, Whereabouts
 from actors.events.outbox import Outbox
 from actors.events.shell import EventsClient
+from actors.named_actor import NAMESPACE, NamedActor
 
 log = logging.getLogger("lumilink.capacity")
 
 CAPACITY_NAME = "lumilink-capacity"
-NAMESPACE = "lumilink"
 INGRESS_SILENCE_S = 6.0
 CALL_DEADLINE_S = 10.0
 
@@ -161,35 +159,34 @@ class CapacityClient:
     """
 
     def __init__(self) -> None:
-        # Ray's handles have no types of their methods.
-        self._actor: Any = None
+        self._actor = NamedActor(CAPACITY_NAME, "the capacity actor", CALL_DEADLINE_S, 2.0)
 
     async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
         """See ``Admission.admit``."""
-        answers: list[Answer] = await self._call("admit", requests, given_up)
+        answers: list[Answer] = await self._actor.call("admit", requests, given_up)
         return answers
 
     async def check(self) -> None:
         """Raises what keeps a new session from being admitted at once."""
-        await self._call("check")
+        await self._actor.call("check")
 
     async def admission(self) -> AdmissionFigures:
         """How admission goes."""
-        figures: AdmissionFigures = await self._call("admission")
+        figures: AdmissionFigures = await self._actor.call("admission")
         return figures
 
     async def release(self, session_id: str) -> None:
         """See ``Ledger.release``."""
-        await self._call("release", session_id)
+        await self._actor.call("release", session_id)
 
     async def locate(self, session_id: str) -> Place:
         """See ``Whereabouts.locate``."""
-        place: Place = await self._call("locate", session_id)
+        place: Place = await self._actor.call("locate", session_id)
         return place
 
     async def find(self, session_id: str) -> Place | None:
         """Where a session is, or is awaited; None if no worker has it. Nothing is reserved."""
-        place: Place | None = await self._call("find", session_id)
+        place: Place | None = await self._actor.call("find", session_id)
         return place
 
     async def whereis(self, life: str) -> Place | None:
@@ -197,7 +194,7 @@ class CapacityClient:
 
         Raises WorkerUnavailableError while the capacity actor is too fresh to know.
         """
-        place: Place | None = await self._call("whereis", life)
+        place: Place | None = await self._actor.call("whereis", life)
         return place
 
     async def home_of(self, owner: Owner) -> Place:
@@ -205,7 +202,7 @@ class CapacityClient:
 
         Raises WorkerUnavailableError while there is no worker.
         """
-        place: Place = await self._call("home_of", owner)
+        place: Place = await self._actor.call("home_of", owner)
         return place
 
     async def relocate(self, session_ids: list[str], lost: str) -> dict[str, Place]:
@@ -213,27 +210,27 @@ class CapacityClient:
 
         Raises WorkerUnavailableError while there is no worker, or the capacity actor is too fresh to know.
         """
-        places: dict[str, Place] = await self._call("relocate", session_ids, lost)
+        places: dict[str, Place] = await self._actor.call("relocate", session_ids, lost)
         return places
 
     async def places(self) -> list[Place]:
         """See ``Ledger.places``."""
-        places: list[Place] = await self._call("places")
+        places: list[Place] = await self._actor.call("places")
         return places
 
     async def report_worker(self, report: WorkerReport) -> bool:
         """A worker's heartbeat. False: this life counts as dead; the process should end itself."""
-        known: bool = await self._call("report_worker", report)
+        known: bool = await self._actor.call("report_worker", report)
         return known
 
     async def report_ingress(self, report: IngressReport) -> list[IngressReport]:
         """A replica's heartbeat; returns the replicas that are alive."""
-        alive: list[IngressReport] = await self._call("report_ingress", report)
+        alive: list[IngressReport] = await self._actor.call("report_ingress", report)
         return alive
 
     async def dismiss(self, worker_id: str) -> None:
         """A worker was ended for good: it is shown no more."""
-        await self._call("dismiss", worker_id)
+        await self._actor.call("dismiss", worker_id)
 
     async def ingress(self) -> list[IngressReport]:
         """The replicas that are alive."""
@@ -241,18 +238,5 @@ class CapacityClient:
 
     async def topology(self) -> tuple[list[WorkerView], list[IngressReport]]:
         """Workers and ingress replicas."""
-        found: tuple[list[WorkerView], list[IngressReport]] = await self._call("topology")
+        found: tuple[list[WorkerView], list[IngressReport]] = await self._actor.call("topology")
         return found
-
-    async def _call(self, method: str, *arguments: object) -> Any:
-        try:
-            if self._actor is None:
-                self._actor = ray.get_actor(CAPACITY_NAME, namespace=NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                return await getattr(self._actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError("the capacity actor does not answer", 2.0) from None

@@ -6,23 +6,21 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
 
-from actors import errors
 from actors.events.contract import FeedPage, LiveEvent
 from actors.events.feeds import LONGEST_WAIT_S
 from actors.events.keeper import EventsKeeper, EventsSettings
+from actors.named_actor import NAMESPACE, NamedActor
 from actors.protocol.capacity_alert import CapacityAlert
 from actors.storage import open_journal
 
 log = logging.getLogger("lumilink.events")
 
 EVENTS_NAME: Final = "lumilink-events"
-NAMESPACE: Final = "lumilink"
 CALL_DEADLINE_S: Final = 20.0
 STOP_DEADLINE_S: Final = 5.0
 
@@ -84,39 +82,25 @@ class EventsClient:
     """
 
     def __init__(self) -> None:
-        # Ray's handles have no types of their methods.
-        self._actor: Any = None
+        self._actor = NamedActor(EVENTS_NAME, "the events actor", CALL_DEADLINE_S)
 
     async def post(self, events: Sequence[LiveEvent]) -> None:
         """Add events; repeating it is harmless. See ``Feeds.post``."""
-        await self._call("post", events)
+        await self._actor.call("post", events)
 
     async def read(
         self, installation: str, after_seq: int | None, wait_s: float = LONGEST_WAIT_S
     ) -> FeedPage:
         """See ``Feeds.read``."""
-        page: FeedPage = await self._call("read", installation, after_seq, wait_s)
+        page: FeedPage = await self._actor.call("read", installation, after_seq, wait_s)
         return page
 
     async def alerts(self, installation: str) -> list[CapacityAlert]:
         """See ``Feeds.alerts``."""
-        found: list[CapacityAlert] = await self._call("alerts", installation)
+        found: list[CapacityAlert] = await self._actor.call("alerts", installation)
         return found
 
     async def open_alerts(self) -> list[CapacityAlert]:
         """See ``Feeds.open_alerts``."""
-        found: list[CapacityAlert] = await self._call("open_alerts")
+        found: list[CapacityAlert] = await self._actor.call("open_alerts")
         return found
-
-    async def _call(self, method: str, *arguments: object) -> Any:
-        try:
-            if self._actor is None:
-                self._actor = ray.get_actor(EVENTS_NAME, namespace=NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                return await getattr(self._actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise errors.InternalError(f"the events actor failed with {type(error.cause).__name__}") from None
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError("the events actor does not answer", 1.0) from None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
 from ray.util.metrics import Counter, Gauge
 
 from actors import errors
 from actors.events.shell import EventsClient
+from actors.named_actor import NAMESPACE, NamedActor
 from actors.projector.changed import ChangedStreams
 from actors.projector.figures import ProjectorFigures
 from actors.projector.keeper import ProjectorKeeper, ProjectorSettings
@@ -22,7 +22,6 @@ from actors.storage import open_journal
 log = logging.getLogger("lumilink.projector")
 
 PROJECTOR_NAME: Final = "lumilink-projector"
-NAMESPACE: Final = "lumilink"
 CALL_DEADLINE_S: Final = 10.0
 STOP_DEADLINE_S: Final = 5.0
 SHOW_EVERY_S: Final = 2.0
@@ -122,30 +121,16 @@ class ProjectorClient:
     """
 
     def __init__(self) -> None:
-        # Ray's handles have no types of their methods.
-        self._actor: Any = None
+        self._actor = NamedActor(PROJECTOR_NAME, "the projector", CALL_DEADLINE_S)
 
     async def changed(self, streams: list[str]) -> None:
         """See ``Projector.changed``."""
-        await self._call("changed", streams)
+        await self._actor.call("changed", streams)
 
     async def figures(self) -> ProjectorFigures:
         """See ``Projector.figures``."""
-        found: ProjectorFigures = await self._call("figures")
+        found: ProjectorFigures = await self._actor.call("figures")
         return found
-
-    async def _call(self, method: str, *arguments: object) -> Any:
-        try:
-            if self._actor is None:
-                self._actor = await asyncio.to_thread(ray.get_actor, PROJECTOR_NAME, NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                return await getattr(self._actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise errors.InternalError(f"the projector failed with {type(error.cause).__name__}") from None
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError("the projector does not answer", 1.0) from None
 
 
 async def tell_projector(changed: ChangedStreams) -> None:

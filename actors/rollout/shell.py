@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError, RayTaskError
 
 from actors import errors
-from actors.capacity.shell import NAMESPACE, CapacityClient
+from actors.capacity.shell import CapacityClient
 from actors.migration.policy import Policy
+from actors.named_actor import NAMESPACE, NamedActor
 from actors.rollout.contract import PolicyChange, PolicyView
 from actors.rollout.keeper import PolicyKeeper, RolloutSettings
 from actors.storage import open_journal
@@ -90,26 +90,15 @@ class RolloutClient:
     Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 15 s.
     """
 
+    def __init__(self) -> None:
+        self._actor = NamedActor(ROLLOUT_NAME, "the protocol actor", CALL_DEADLINE_S)
+
     async def read(self, installation: str) -> PolicyView:
         """See ``PolicyBook.read``."""
-        return await self._call("read", installation)
+        view: PolicyView = await self._actor.call("read", installation)
+        return view
 
     async def change(self, installation: str, change: PolicyChange) -> PolicyView:
         """See ``PolicyKeeper.change``."""
-        return await self._call("change", installation, change)
-
-    async def _call(self, method: str, *arguments: object) -> PolicyView:
-        try:
-            # Ray's handles have no types of their methods.
-            actor: Any = ray.get_actor(ROLLOUT_NAME, namespace=NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                view: PolicyView = await getattr(actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise errors.InternalError(
-                f"the protocol actor failed with {type(error.cause).__name__}"
-            ) from None
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError("the protocol actor does not answer", 1.0) from None
+        view: PolicyView = await self._actor.call("change", installation, change)
         return view

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
-import ray
-from ray.exceptions import RayActorError, RayTaskError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from actors import errors
-from actors.capacity.shell import NAMESPACE
+from actors.named_actor import NamedActor
 from serve.reporting.operation import Answer, Operation, route
 from serve.rights import Identity, Right
 
@@ -54,25 +51,17 @@ class PoolClient:
     Each raises what the pool raised, or WorkerUnavailableError if it does not answer within 10 s.
     """
 
+    def __init__(self) -> None:
+        self._actor = NamedActor(POOL_NAME, "the worker pool", CALL_DEADLINE_S, 2.0)
+
     async def view(self) -> PoolView:
         """The pool as it is now."""
-        return await self._call("view")
+        view: PoolView = await self._actor.call("view")
+        return view
 
     async def scale(self, workers: int) -> PoolView:
         """Have ``workers`` workers from now on, and as many more as load brings about."""
-        return await self._call("scale", workers)
-
-    async def _call(self, method: str, *arguments: object) -> PoolView:
-        try:
-            actor: Any = ray.get_actor(POOL_NAME, namespace=NAMESPACE)
-            async with asyncio.timeout(CALL_DEADLINE_S):
-                view: PoolView = await getattr(actor, method).remote(*arguments)
-        except RayTaskError as error:
-            if isinstance(error.cause, errors.LumiLinkError):
-                raise error.cause from None
-            raise
-        except (RayActorError, TimeoutError, ValueError):
-            raise errors.WorkerUnavailableError("the worker pool does not answer", 2.0) from None
+        view: PoolView = await self._actor.call("scale", workers)
         return view
 
 

@@ -31,6 +31,13 @@ ROOMS = {
     "actors.migration": {"actors.errors", "actors.protocol", "actors.journal"},
     "actors.rollout": {"actors"},
     "actors.placement": {"actors.errors", "actors.journal"},
+    "actors.automation": {
+        "actors.errors",
+        "actors.kernel",
+        "actors.protocol",
+        "actors.journal",
+        "actors.placement",
+    },
     "actors.records": {"actors.errors", "actors.protocol"},
     "actors.workspace": {
         "actors.errors",
@@ -45,8 +52,10 @@ ROOMS = {
     "actors.storage": {"actors"},
     "actors.hosted": {"actors"},
     "actors.inquiries": {"actors"},
+    "actors.named_actor": {"actors.errors"},
     "actors.events": {
         "actors.errors",
+        "actors.named_actor",
         "actors.protocol",
         "actors.journal",
         "actors.placement",
@@ -58,9 +67,11 @@ ROOMS = {
         "actors.protocol",
         "actors.journal",
         "actors.events",
+        "actors.named_actor",
     },
     "actors.projector": {
         "actors.errors",
+        "actors.named_actor",
         "actors.protocol",
         "actors.journal",
         "actors.records",
@@ -76,6 +87,7 @@ ROOMS = {
 }
 MAY_IMPORT_RAY = (
     "actors/worker.py",
+    "actors/named_actor.py",
     "actors/capacity/shell.py",
     "actors/events/shell.py",
     "actors/rollout/shell.py",

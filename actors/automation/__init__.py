@@ -1,0 +1,1 @@
+"""GitHub automation: what a turn changed in its workspace becomes a branch, a commit and a pull request."""
