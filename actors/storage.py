@@ -15,7 +15,6 @@ from actors.journal.contract import Durability, Journal
 from actors.journal.group_commit import GroupWriter
 from actors.journal.group_limits import WriterState
 from actors.journal.memory import MemoryJournal
-from actors.journal.redis import RedisJournal
 from actors.journal.sqlite import SqliteJournal
 from actors.placement.leases import Leases
 from actors.placement.lives import DeadLives, new_life
@@ -106,4 +105,7 @@ async def open_journal(url: str, durability: Durability) -> Journal:
         return MemoryJournal()
     if url.startswith("sqlite:"):
         return await SqliteJournal.open(Path(url.removeprefix("sqlite:")), durability)
+    # Its library takes a quarter of a second to load, which no other worker has to wait for.
+    from actors.journal.redis import RedisJournal  # noqa: PLC0415
+
     return await RedisJournal.open(url, durability)

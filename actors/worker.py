@@ -14,14 +14,14 @@ from ray.exceptions import RayError
 from ray.util.metrics import Gauge
 
 from actors import errors
+from actors.capacity.client import CAPACITY_NAME, CapacityClient
 from actors.capacity.ledger import WorkerReport
-from actors.capacity.shell import CAPACITY_NAME, CapacityClient
 from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
 from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtocol
 from actors.migration.policy import Policy
 from actors.named_actor import NAMESPACE, NamedActor
-from actors.projector.shell import tell_projector
+from actors.projector.client import tell_projector
 from actors.workspace.desk import ProtocolDesk
 
 log = logging.getLogger("lumilink.worker")

@@ -11,7 +11,7 @@ from ray import serve as ray_serve
 from ray.exceptions import RayError
 
 from actors import errors
-from actors.capacity.shell import CAPACITY_NAME
+from actors.capacity.client import CAPACITY_NAME
 from actors.named_actor import NAMESPACE
 
 log = logging.getLogger("lumilink.topology")

@@ -19,7 +19,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from actors import errors
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from actors.host import WorkerSettings
 from actors.named_actor import NAMESPACE
 from actors.worker import WorkerClient, WorkerNeeds, actor_name, start_worker

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Sequence
 from typing import Final, cast
 
-import ray
 from ray.actor import ActorHandle
 
+from actors.events.client import EVENTS_NAME
 from actors.events.contract import FeedPage, LiveEvent
-from actors.events.feeds import LONGEST_WAIT_S
 from actors.events.keeper import EventsKeeper, EventsSettings
-from actors.named_actor import NAMESPACE, NamedActor
 from actors.protocol.capacity_alert import CapacityAlert
+from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
 
 log = logging.getLogger("lumilink.events")
 
-EVENTS_NAME: Final = "lumilink-events"
-CALL_DEADLINE_S: Final = 20.0
 STOP_DEADLINE_S: Final = 5.0
 
 
@@ -33,8 +29,8 @@ class EventsShell:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         storage = settings.storage
         self._keeper = EventsKeeper(settings, lambda: open_journal(storage.journal, storage.durability))
-        self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="events")
-        self._running.add_done_callback(_ended)
+        self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="keep events")
+        end_process_if_it_fails(self._running, log)
 
     async def post(self, events: Sequence[LiveEvent]) -> None:
         """See ``Feeds.post``."""
@@ -58,49 +54,9 @@ class EventsShell:
         await asyncio.wait((self._running,), timeout=STOP_DEADLINE_S)
 
 
-def _ended(running: asyncio.Task[None]) -> None:
-    if not running.cancelled() and (error := running.exception()) is not None:
-        # Its text may hold what was handled, so only its type is logged. Ray starts another process.
-        log.critical("the events actor gives up on %s", type(error).__name__)
-        os._exit(1)
-
-
 def start_events(settings: EventsSettings, on: dict[str, float] | None = None) -> ActorHandle[EventsShell]:
     """Make the cluster's events actor; Ray restarts it, and all that it knows is in the journal.
 
     ``on`` is what its node must have.
     """
-    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(EventsShell)
-    named = actor_class.options(name=EVENTS_NAME, namespace=NAMESPACE, resources=on or {})
-    return cast("ActorHandle[EventsShell]", named.remote(settings))
-
-
-class EventsClient:
-    """The events actor's methods for other processes.
-
-    Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 20 s.
-    """
-
-    def __init__(self) -> None:
-        self._actor = NamedActor(EVENTS_NAME, "the events actor", CALL_DEADLINE_S)
-
-    async def post(self, events: Sequence[LiveEvent]) -> None:
-        """Add events; repeating it is harmless. See ``Feeds.post``."""
-        await self._actor.call("post", events)
-
-    async def read(
-        self, installation: str, after_seq: int | None, wait_s: float = LONGEST_WAIT_S
-    ) -> FeedPage:
-        """See ``Feeds.read``."""
-        page: FeedPage = await self._actor.call("read", installation, after_seq, wait_s)
-        return page
-
-    async def alerts(self, installation: str) -> list[CapacityAlert]:
-        """See ``Feeds.alerts``."""
-        found: list[CapacityAlert] = await self._actor.call("alerts", installation)
-        return found
-
-    async def open_alerts(self) -> list[CapacityAlert]:
-        """See ``Feeds.open_alerts``."""
-        found: list[CapacityAlert] = await self._actor.call("open_alerts")
-        return found
+    return cast("ActorHandle[EventsShell]", start_named(EventsShell, EVENTS_NAME, settings, on=on))

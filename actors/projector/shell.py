@@ -7,26 +7,20 @@ import logging
 import os
 from typing import Final, cast
 
-import ray
 from ray.actor import ActorHandle
 from ray.util.metrics import Counter, Gauge
 
-from actors import errors
-from actors.events.shell import EventsClient
-from actors.named_actor import NAMESPACE, NamedActor
-from actors.projector.changed import ChangedStreams
+from actors.events.client import EventsClient
+from actors.projector.client import PROJECTOR_NAME
 from actors.projector.figures import ProjectorFigures
 from actors.projector.keeper import ProjectorKeeper, ProjectorSettings
+from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
 
 log = logging.getLogger("lumilink.projector")
 
-PROJECTOR_NAME: Final = "lumilink-projector"
-CALL_DEADLINE_S: Final = 10.0
 STOP_DEADLINE_S: Final = 5.0
 SHOW_EVERY_S: Final = 2.0
-TELL_EVERY_S: Final = 0.25
-AWAY_S: Final = 2.0
 NICE: Final = 10
 """What the process gives way by (nice(2))."""
 
@@ -73,7 +67,7 @@ class ProjectorShell:
             loop.create_task(self._show(), name="show figures"),
         )
         for task in self._tasks:
-            task.add_done_callback(_ended)
+            end_process_if_it_fails(task, log)
 
     async def changed(self, streams: list[str]) -> None:
         """See ``Projector.changed``."""
@@ -95,13 +89,6 @@ class ProjectorShell:
             await asyncio.sleep(SHOW_EVERY_S)
 
 
-def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        # Its text may hold what was handled, so only its type is logged. Ray starts another process.
-        log.critical("the projector gives up on %s", type(error).__name__)
-        os._exit(1)
-
-
 def start_projector(
     settings: ProjectorSettings, on: dict[str, float] | None = None
 ) -> ActorHandle[ProjectorShell]:
@@ -109,41 +96,4 @@ def start_projector(
 
     ``on`` is what its node must have.
     """
-    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(ProjectorShell)
-    named = actor_class.options(name=PROJECTOR_NAME, namespace=NAMESPACE, resources=on or {})
-    return cast("ActorHandle[ProjectorShell]", named.remote(settings))
-
-
-class ProjectorClient:
-    """The projector's methods for other processes.
-
-    Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 10 s.
-    """
-
-    def __init__(self) -> None:
-        self._actor = NamedActor(PROJECTOR_NAME, "the projector", CALL_DEADLINE_S)
-
-    async def changed(self, streams: list[str]) -> None:
-        """See ``Projector.changed``."""
-        await self._actor.call("changed", streams)
-
-    async def figures(self) -> ProjectorFigures:
-        """See ``Projector.figures``."""
-        found: ProjectorFigures = await self._actor.call("figures")
-        return found
-
-
-async def tell_projector(changed: ChangedStreams) -> None:
-    """Tell the projector what a worker writes, in one call for all, for as long as the worker lives."""
-    projector = ProjectorClient()
-    while True:
-        await asyncio.sleep(TELL_EVERY_S)
-        streams = changed.take()
-        if not streams:
-            continue
-        try:
-            await projector.changed(streams)
-        except errors.LumiLinkError as error:
-            log.debug("the projector is told later: %s", error)
-            changed.put_back(streams)
-            await asyncio.sleep(AWAY_S)
+    return cast("ActorHandle[ProjectorShell]", start_named(ProjectorShell, PROJECTOR_NAME, settings, on=on))

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import Final, cast
 
-import ray
 from ray.actor import ActorHandle
 
 from actors import errors
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from actors.migration.policy import Policy
-from actors.named_actor import NAMESPACE, NamedActor
+from actors.rollout.client import ROLLOUT_NAME
 from actors.rollout.contract import PolicyChange, PolicyView
 from actors.rollout.keeper import PolicyKeeper, RolloutSettings
+from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
 from actors.worker import WorkerClient
 
 log = logging.getLogger("lumilink.rollout")
 
-ROLLOUT_NAME: Final = "lumilink-protocol"
-CALL_DEADLINE_S: Final = 15.0
 STOP_DEADLINE_S: Final = 5.0
 
 
@@ -34,8 +31,8 @@ class RolloutShell:
         self._keeper = PolicyKeeper(
             settings, lambda: open_journal(storage.journal, storage.durability), _tell_workers
         )
-        self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="policies")
-        self._running.add_done_callback(_ended)
+        self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="keep policies")
+        end_process_if_it_fails(self._running, log)
 
     async def read(self, installation: str) -> PolicyView:
         """See ``PolicyBook.read``."""
@@ -67,38 +64,9 @@ async def _tell(worker_id: str, installation: str, policy: Policy) -> None:
         log.warning("%s reads the policy of %s by itself: %s", worker_id, installation, error)
 
 
-def _ended(running: asyncio.Task[None]) -> None:
-    if not running.cancelled() and (error := running.exception()) is not None:
-        # Its text may hold what was handled, so only its type is logged. Ray starts another process.
-        log.critical("the protocol actor gives up on %s", type(error).__name__)
-        os._exit(1)
-
-
 def start_rollout(settings: RolloutSettings, on: dict[str, float] | None = None) -> ActorHandle[RolloutShell]:
     """Make the cluster's protocol actor; Ray restarts it, and all that it knows is in the journal.
 
     ``on`` is what its node must have.
     """
-    actor_class = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)(RolloutShell)
-    named = actor_class.options(name=ROLLOUT_NAME, namespace=NAMESPACE, resources=on or {})
-    return cast("ActorHandle[RolloutShell]", named.remote(settings))
-
-
-class RolloutClient:
-    """The protocol actor's methods for other processes.
-
-    Each raises what the actor raised, or WorkerUnavailableError if it does not answer within 15 s.
-    """
-
-    def __init__(self) -> None:
-        self._actor = NamedActor(ROLLOUT_NAME, "the protocol actor", CALL_DEADLINE_S)
-
-    async def read(self, installation: str) -> PolicyView:
-        """See ``PolicyBook.read``."""
-        view: PolicyView = await self._actor.call("read", installation)
-        return view
-
-    async def change(self, installation: str, change: PolicyChange) -> PolicyView:
-        """See ``PolicyKeeper.change``."""
-        view: PolicyView = await self._actor.call("change", installation, change)
-        return view
+    return cast("ActorHandle[RolloutShell]", start_named(RolloutShell, ROLLOUT_NAME, settings, on=on))

@@ -9,7 +9,7 @@ from actors.capacity.requests import Answer, Request
 
 
 class CapacityBook(Protocol):
-    """Which session and which worker is where; see ``actors.capacity.shell.CapacityClient``.
+    """Which session and which worker is where; see ``actors.capacity.client.CapacityClient``.
 
     Each method raises WorkerUnavailableError while the actor does not answer, or does not know yet.
     """

@@ -13,7 +13,8 @@ from ray import serve as ray_serve
 from ray.serve import Deployment
 
 from actors import errors
-from actors.capacity.shell import CapacityClient, IngressReport
+from actors.capacity.client import CapacityClient
+from actors.capacity.ingress import IngressReport
 from serve.ingress.app import replica_app
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.http import StreamableHttp

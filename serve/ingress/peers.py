@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Protocol, cast
 
 from actors import errors
-from actors.capacity.shell import IngressReport
+from actors.capacity.ingress import IngressReport
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer, connect
 from serve.ingress.event_stream import EventReader

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors import errors
-from actors.events.shell import EventsClient
+from actors.events.client import EventsClient
 from actors.protocol.capacity_alert import CapacityAlert
 from serve.reporting.operation import Answer, Operation, Parameter, route
 from serve.rights import Identity, Right

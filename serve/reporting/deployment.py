@@ -5,7 +5,7 @@ from __future__ import annotations
 from ray import serve as ray_serve
 from ray.serve import Deployment
 
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from serve import agentapi
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from actors import errors
-from actors.events.shell import EventsClient
+from actors.events.client import EventsClient
 from serve.reporting import live_messages
 from serve.reporting.feed_follower import Batch, FeedFollower, Followers, Position
 from serve.reporting.live_messages import LiveMessage

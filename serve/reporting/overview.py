@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from actors import errors
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from serve.problem import problem
 from serve.reporting.operation import Answer, Operation, route
 from serve.rights import Identity, Right

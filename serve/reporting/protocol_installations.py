@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors import errors
+from actors.rollout.client import RolloutClient
 from actors.rollout.contract import PolicyChange, PolicyView
-from actors.rollout.shell import RolloutClient
 from serve.reporting.operation import Answer, Operation, Parameter, route
 from serve.reporting.protocol_requests import DETAILS, DRY_RUN, answer, body_of, conditions_of, read
 from serve.rights import Identity, Right

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from actors import errors
+from actors.capacity.client import CapacityClient
 from actors.capacity.roll import Owner
-from actors.capacity.shell import CapacityClient
 from actors.migration.cause import Cause, Initiator, Trigger
 from actors.migration.command import Action, Elsewhere, ProtocolCommand, WorkspaceProtocol
 from actors.protocol.agent_protocol import AgentProtocol

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors import errors
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from actors.worker import WorkerClient
 from serve.reporting.operation import Answer, Operation, Parameter, route
 from serve.rights import Identity, Right

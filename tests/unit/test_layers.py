@@ -53,9 +53,11 @@ ROOMS = {
     "actors.hosted": {"actors"},
     "actors.inquiries": {"actors"},
     "actors.named_actor": {"actors.errors"},
+    "actors.shells": {"actors.named_actor"},
     "actors.events": {
         "actors.errors",
         "actors.named_actor",
+        "actors.shells",
         "actors.protocol",
         "actors.journal",
         "actors.placement",
@@ -68,10 +70,12 @@ ROOMS = {
         "actors.journal",
         "actors.events",
         "actors.named_actor",
+        "actors.shells",
     },
     "actors.projector": {
         "actors.errors",
         "actors.named_actor",
+        "actors.shells",
         "actors.protocol",
         "actors.journal",
         "actors.records",
@@ -88,6 +92,7 @@ ROOMS = {
 MAY_IMPORT_RAY = (
     "actors/worker.py",
     "actors/named_actor.py",
+    "actors/shells.py",
     "actors/capacity/shell.py",
     "actors/events/shell.py",
     "actors/rollout/shell.py",

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Message
 
-from actors.capacity.shell import CapacityClient
+from actors.capacity.client import CapacityClient
 from actors.errors import AuthenticationError
 from serve import agentapi
 from serve.agentapi.watchers import Watchers
