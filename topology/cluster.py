@@ -27,7 +27,7 @@ from actors.events.shell import EventsShell, start_events
 from actors.host import WorkerSettings
 from actors.link.secret import new_secret
 from actors.named_actor import NAMESPACE
-from actors.projector.keeper import ProjectorSettings
+from actors.projector.settings import ProjectorSettings
 from actors.projector.shell import ProjectorShell, start_projector
 from actors.rollout.keeper import RolloutSettings
 from actors.rollout.shell import RolloutShell, start_rollout

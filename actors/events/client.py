@@ -1,4 +1,4 @@
-"""The events actor for other processes: it loads nothing of what the actor itself needs."""
+"""The events actor for other processes."""
 
 from __future__ import annotations
 

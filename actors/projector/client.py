@@ -1,4 +1,4 @@
-"""The projector for other processes: it loads nothing of what the actor itself needs."""
+"""The projector for other processes."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from actors import errors
@@ -14,21 +13,13 @@ from actors.projector.changed import MOST
 from actors.projector.derived import log
 from actors.projector.figures import ProjectorFigures
 from actors.projector.projector import Projector
+from actors.projector.settings import ProjectorSettings
 from actors.projector.teller import Post
 from actors.records import RecordStore
-from actors.storage import StorageSettings
 
 T = TypeVar("T")
 
 OPEN_AGAIN_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectorSettings:
-    """The journal, and the address of the records' database."""
-
-    storage: StorageSettings
-    records_url: str = field(repr=False)
 
 
 class ProjectorKeeper:

@@ -13,7 +13,7 @@ from ray.util.metrics import Counter, Gauge
 from actors.events.client import EventsClient
 from actors.projector.client import PROJECTOR_NAME
 from actors.projector.figures import ProjectorFigures
-from actors.projector.keeper import ProjectorKeeper, ProjectorSettings
+from actors.projector.settings import ProjectorSettings
 from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
 
@@ -56,6 +56,9 @@ class ProjectorShell:
     def __init__(self, settings: ProjectorSettings) -> None:
         # Where a machine has too much to do, records wait, and sessions do not.
         os.nice(NICE)
+        # Whoever calls this actor loads its module, for Ray's handle names the class: not all this, though.
+        from actors.projector.keeper import ProjectorKeeper  # noqa: PLC0415
+
         storage = settings.storage
         self._keeper = ProjectorKeeper(
             settings, lambda: open_journal(storage.journal, storage.durability), EventsClient().post

@@ -1,4 +1,4 @@
-"""The protocol actor for other processes: it loads nothing of what the actor itself needs."""
+"""The protocol actor for other processes."""
 
 from __future__ import annotations
 
