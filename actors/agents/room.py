@@ -16,9 +16,12 @@ from typing import Final
 
 from actors.agents.memory import Memory, measured
 from actors.errors import AgentMemoryError
+from actors.kernel.turnstile import Turnstile
 
 EXPECTED_BYTES: Final = 340 * 1024 * 1024
 """What an agent is taken to need until one of its kind has been measured."""
+RETURNS_AT_ONCE: Final = 16
+RETURN_PATIENCE_S: Final = 0.5
 _LOOK_S: Final = 0.25
 _FIRST_SIZES: Final = 8
 _ONE_SIZE_IN: Final = 16
@@ -41,6 +44,8 @@ class AgentRoom:
     """
 
     def __init__(self, reserve_share: float = 0.1, memory: Callable[[], Memory] = measured) -> None:
+        self.returns = Turnstile(RETURNS_AT_ONCE, RETURN_PATIENCE_S)
+        """Who brings an agent back passes here: after a worker's death hundreds are."""
         self._reserve_share = reserve_share
         self._memory = memory
         self._expected: dict[str, int] = {}

@@ -47,6 +47,10 @@ class Lodging:
             return contextlib.nullcontext()
         return self._room.starting(self, self._kind, self._installation, self._wait_s, self._on_wait)
 
+    def returning(self) -> AbstractAsyncContextManager[None]:
+        """Hold this while the agent is brought back; see ``AgentRoom.returns``."""
+        return self._room.returns.passing()
+
     def rests(self) -> None:
         """The agent has no turn to work on."""
         if self._is_needed:

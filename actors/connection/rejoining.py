@@ -70,7 +70,8 @@ class Rejoining:
 
     async def _attempt(self) -> errors.LumiLinkError | None:
         try:
-            await self._rejoin()
+            async with self._port.lodging.returning():
+                await self._rejoin()
         except TimeoutError:
             error: errors.LumiLinkError = errors.JournalUnavailableError("the journal takes nothing now")
         except errors.LumiLinkError as failure:
