@@ -108,7 +108,8 @@ class Carrying:
     def note(self, kind: SampleKind, *, ok: bool) -> None:
         """A sample for the workspace's standing, if it was over ACP."""
         if self.protocol is AgentProtocol.ACP:
-            self._scope.standing.note(kind, ok=ok, is_probe=self._chosen.is_probe)
+            p95_ms, probes = self._port.latency_p95_ms, self._chosen.is_probe
+            self._scope.standing.note(kind, ok=ok, is_probe=probes, latency_p95_ms=p95_ms)
 
     # ------------------------------------------------------------------ changes
 

@@ -381,6 +381,11 @@ class AgentPort:
             self._move(then)
         return changed
 
+    @property
+    def latency_p95_ms(self) -> float | None:
+        """How long the agent took for its last answers; None before the first."""
+        return figures_of(self.health, self.profile, _now()).latency_p95_ms
+
     def describe(self) -> dict[str, object]:
         """The link's state and figures, as lists show them; times in milliseconds."""
         figures = figures_of(self.health, self.profile, _now())

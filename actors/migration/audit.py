@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 
 class Metrics(Struct, frozen=True, rename="camel"):
-    """What was known when it was decided. ``success_rate`` is None where nothing was tried."""
+    """What was known when it was decided. What was not measured is None."""
 
     success_rate: float | None
     samples: int
@@ -41,6 +41,7 @@ class Metrics(Struct, frozen=True, rename="camel"):
     window_s: int
     threshold: float
     min_samples: int
+    latency_p95_ms: float | None = None
 
 
 class Migration(Struct, frozen=True):

@@ -37,8 +37,13 @@ class ProtocolStanding(Protocol):
         standing does not change.
         """
 
-    def note(self, kind: SampleKind, *, ok: bool, is_probe: bool = False) -> None:
-        """Something that was tried over ACP has ended. What goes over HTTP is no sample."""
+    def note(
+        self, kind: SampleKind, *, ok: bool, is_probe: bool = False, latency_p95_ms: float | None = None
+    ) -> None:
+        """Something that was tried over ACP has ended. What goes over HTTP is no sample.
+
+        ``latency_p95_ms`` is that of the link it was tried over, where it was measured.
+        """
 
     @property
     def fallback_enabled(self) -> bool:

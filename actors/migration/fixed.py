@@ -19,7 +19,9 @@ class FixedStanding:
         """The protocol; see ``ProtocolStanding``."""
         return self._chosen
 
-    def note(self, kind: SampleKind, *, ok: bool, is_probe: bool = False) -> None:
+    def note(
+        self, kind: SampleKind, *, ok: bool, is_probe: bool = False, latency_p95_ms: float | None = None
+    ) -> None:
         """It is not judged by it."""
 
     @property

@@ -73,6 +73,8 @@ class Standing:
         self.policy = policy
         self.ways = ways
         self.is_admitted = False
+        self.latency_p95_ms: float | None = None
+        """Of the link over ACP that was heard last; None until one was."""
         self._window = SuccessWindow.restore(record.window)
         self._probes = SuccessWindow.restore(record.probes)
         self._probers: set[str] = set()
@@ -336,7 +338,9 @@ class Standing:
         good, bad = judged.counts(self._clock(now_s))
         rate = good / (good + bad) if good + bad else None
         policy = self.policy
-        return Metrics(rate, good + bad, bad, SPAN_S, policy.threshold, policy.min_samples)
+        return Metrics(
+            rate, good + bad, bad, SPAN_S, policy.threshold, policy.min_samples, self.latency_p95_ms
+        )
 
     def snapshot(self) -> StandingRecord:
         """The record, with the windows as they are now."""

@@ -125,8 +125,12 @@ class Steering:
         """See ``ProtocolStanding.choose``."""
         return self._standing.choose(session_id)
 
-    def note(self, kind: SampleKind, *, ok: bool, is_probe: bool = False) -> None:
+    def note(
+        self, kind: SampleKind, *, ok: bool, is_probe: bool = False, latency_p95_ms: float | None = None
+    ) -> None:
         """See ``ProtocolStanding.note``."""
+        if latency_p95_ms is not None:
+            self._standing.latency_p95_ms = latency_p95_ms
         self._standing.note(self._clock(), self._gathered, ok=ok, is_probe=is_probe)
         if not self._judge() and not ok:
             self._write_samples()

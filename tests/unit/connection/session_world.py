@@ -275,12 +275,16 @@ class Standing:
         self.chosen = Chosen(protocol, is_probe)
         self.fallback_enabled = True
         self.samples: list[tuple[SampleKind, bool, bool]] = []
+        self.latencies: list[float | None] = []
 
     def choose(self, session_id: str) -> Chosen:
         return self.chosen
 
-    def note(self, kind: SampleKind, *, ok: bool, is_probe: bool = False) -> None:
+    def note(
+        self, kind: SampleKind, *, ok: bool, is_probe: bool = False, latency_p95_ms: float | None = None
+    ) -> None:
         self.samples.append((kind, ok, is_probe))
+        self.latencies.append(latency_p95_ms)
 
 
 class World:

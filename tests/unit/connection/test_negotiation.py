@@ -208,6 +208,8 @@ async def test_handshake_set_up_and_turn_are_samples(world: World, agent: FakeAg
     await client.prompt("2")
 
     assert standing.samples == [(kind, True, False) for kind in SampleKind]
+    # By then the link has been measured.
+    assert all(latency is not None and latency >= 0 for latency in standing.latencies)
 
 
 async def test_what_a_probe_tries_is_noted_as_such(world: World, agent: FakeAgent, http: HttpAgent):

@@ -59,6 +59,7 @@ def test_every_migration_and_rollback_begins_and_ends_under_one_id():
 
 def test_a_rollback_tells_what_was_known_when_it_was_decided():
     world = World()
+    world.standing.latency_p95_ms = 120.5
     world.notes("g" * 15 + "b" * 5)
 
     [migration] = world.migrations()
@@ -69,6 +70,7 @@ def test_a_rollback_tells_what_was_known_when_it_was_decided():
         "windowS": 3600,
         "threshold": 0.99,
         "minSamples": 20,
+        "latencyP95Ms": 120.5,
     }
     assert (migration["initiatedBy"], migration["trigger"]) == ("system", "automatic")
     assert migration["rollbackReason"] == "success-below-threshold"
