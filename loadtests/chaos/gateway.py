@@ -33,6 +33,11 @@ _TITLES: Final = {
     Victim.INGRESS: "ray::ServeReplica:ingress:",
     Victim.HAPROXY: "/bin/haproxy",
     Victim.CAPACITY: "ray::CapacityShell",
+    Victim.POOL: "ray::PoolShell",
+    Victim.PROJECTOR: "ray::ProjectorShell",
+    Victim.EVENTS: "ray::EventsShell",
+    Victim.ROLLOUT: "ray::RolloutShell",
+    Victim.REPORTING: "ray::ServeReplica:reporting:",
 }
 
 

@@ -17,6 +17,11 @@ class Victim(StrEnum):
     INGRESS = "ingress"
     HAPROXY = "haproxy"
     CAPACITY = "capacity"
+    POOL = "pool"
+    PROJECTOR = "projector"
+    EVENTS = "events"
+    ROLLOUT = "rollout"
+    REPORTING = "reporting"
     AGENT = "agent"
     """The agent, which is started again at once."""
     GATEWAY = "gateway"
@@ -31,6 +36,11 @@ USUAL: Final[Weights] = MappingProxyType(
         Victim.INGRESS: 5,
         Victim.HAPROXY: 2,
         Victim.CAPACITY: 3,
+        Victim.POOL: 1,
+        Victim.PROJECTOR: 1,
+        Victim.EVENTS: 1,
+        Victim.ROLLOUT: 1,
+        Victim.REPORTING: 1,
         Victim.AGENT: 1,
         Victim.GATEWAY: 1,
     }

@@ -19,12 +19,21 @@ pytestmark = [
 
 PLAN = Plan(
     sessions=30,
-    kills=8,
+    kills=11,
     seed=1,
-    duration_s=15.0,
+    duration_s=20.0,
     quiet_s=40.0,
     pace=Pace(least_pause_s=0.5, most_pause_s=3.0, spread_s=2.0),
-    weights={Victim.WORKER: 3, Victim.INGRESS: 2, Victim.HAPROXY: 1, Victim.CAPACITY: 1, Victim.AGENT: 1},
+    weights={
+        Victim.WORKER: 3,
+        Victim.INGRESS: 2,
+        Victim.HAPROXY: 1,
+        Victim.CAPACITY: 1,
+        Victim.AGENT: 1,
+        Victim.POOL: 1,
+        Victim.PROJECTOR: 1,
+        Victim.EVENTS: 1,
+    },
 )
 
 
