@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration endurance bench comparison demo-fallback idle-bench drain-bench projection-bench chaos herd lock clean console-screenshots reporting-bench
+.PHONY: install run test lint unit integration endurance bench comparison demo-fallback idle-bench drain-bench projection-bench chaos herd lock clean console-screenshots reporting-bench scrape-bench load
 
 install: $(STAMP)
 
@@ -57,9 +57,20 @@ drain-bench: install
 chaos: install
 	$(BIN)/python -m loadtests.chaos --page
 
+# What a scrape of /metrics takes with 1,000 sessions, and what counting costs an update.
+scrape-bench: install
+	$(BIN)/python -m loadtests.scrape
+
 # How far the records are behind 10,000 entries a second.
 projection-bench: install
 	$(BIN)/python -m loadtests.projection
+
+# Locust: many kinds of users by a profile (smoke, thousand, herd, mixed, soak); WORKERS=2 for more processes.
+PROFILE ?= smoke
+WORKERS ?= 0
+load: install
+	@mkdir -p .lumilink/load
+	$(BIN)/python -m loadtests.locust --profile $(PROFILE) --workers $(WORKERS) --report .lumilink/load/$(PROFILE).html
 
 # 5,000 new sessions in a second at a gateway that has room for 600.
 herd: install

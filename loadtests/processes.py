@@ -66,6 +66,13 @@ class Launched:
             time.sleep(_POLL_S)
         raise AgentUnreachableError(f"{self.name} was not ready within {within_s:g} s: {self.tail()}")
 
+    def ended(self, within_s: float) -> int | None:
+        """Its exit status, once it has ended; None if it has not within ``within_s``."""
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def tail(self) -> str:
         """The end of what it printed, on one line."""
         text = self.log.read_text(errors="replace").strip()

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import itertools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +24,7 @@ from picows.common import WSUpgradeRequest
 from loadtests.histogram import LatencyHistogram
 from loadtests.pacing import Pacer, StubSession
 from loadtests.results import AgentReport
-from loadtests.wire import Frame, Orders, read_frame, refusal, response
+from loadtests.wire import Frame, Orders, read_frame, refusal, request, response
 
 _LOG: Final = logging.LoggerAdapter(logging.getLogger(__name__), {})
 _BACKLOG: Final = 1024
@@ -35,6 +36,7 @@ _INITIALIZED: Final = {
     "agentInfo": {"name": "stub-agent", "version": "1.0.0"},
     "authMethods": [],
 }
+_OPTIONS: Final = [{"optionId": "yes", "name": "Yes", "kind": "allow_once"}]
 
 
 class _SessionParams(msgspec.Struct, rename="camel"):
@@ -48,6 +50,15 @@ class _TextBlock(msgspec.Struct):
 class _PromptParams(msgspec.Struct, rename="camel"):
     session_id: str
     prompt: tuple[_TextBlock]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A turn that begins once a permission is answered."""
+
+    session: StubSession
+    begin: Callable[[], None]
+    finish: Callable[[str], None]
 
 
 @dataclass
@@ -86,6 +97,8 @@ class AgentConnection(WSListener):
         self._agents = agents
         self._pacer = agents.pacer
         self._sessions: dict[str, StubSession] = {}
+        self._asked: dict[int | str, _Asked] = {}
+        self._questions = itertools.count(1)
         self._transport: WSTransport | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -138,6 +151,10 @@ class AgentConnection(WSListener):
             self._cancel(msgspec.json.decode(message.params, type=_SessionParams).session_id)
         elif message.id is None:
             return
+        elif message.method is None:
+            asked = self._asked.pop(message.id, None)
+            if asked is not None:
+                asked.begin()
         elif message.method == "initialize":
             self.write(response(message.id, _INITIALIZED))
         elif message.method == "session/new":
@@ -152,7 +169,7 @@ class AgentConnection(WSListener):
     def _prompt(self, message: Frame) -> None:
         params = msgspec.json.decode(message.params, type=_PromptParams)
         session = self._sessions[params.session_id]
-        if session.turn is not None:
+        if session.turn is not None or self._asked_in(session) is not None:
             self.write(refusal(message.id, -32600, "a turn of this session is running"))
             return
         orders = msgspec.json.decode(params.prompt[0].text, type=Orders)
@@ -160,12 +177,31 @@ class AgentConnection(WSListener):
         def finish(reason: str) -> None:
             self.write(response(message.id, {"stopReason": reason}))
 
-        self._pacer.begin(session, self, orders, finish)
+        def begin() -> None:
+            self._pacer.begin(session, self, orders, finish)
+
+        if orders.asks:
+            self._ask(_Asked(session, begin, finish))
+        else:
+            begin()
+
+    def _ask(self, asked: _Asked) -> None:
+        number = next(self._questions)
+        self._asked[number] = asked
+        call = {"toolCallId": f"call-{number}", "title": "May I?"}
+        params = {"sessionId": asked.session.session_id, "toolCall": call, "options": _OPTIONS}
+        self.write(request(number, "session/request_permission", params))
+
+    def _asked_in(self, session: StubSession) -> int | str | None:
+        return next((number for number, asked in self._asked.items() if asked.session is session), None)
 
     def _cancel(self, session_id: str) -> None:
-        turn = self._sessions[session_id].turn
-        if turn is not None:
-            turn.end("cancelled")
+        session = self._sessions[session_id]
+        question = self._asked_in(session)
+        if question is not None:
+            self._asked.pop(question).finish("cancelled")
+        if session.turn is not None:
+            session.turn.end("cancelled")
 
 
 async def serve(host: str, port: int) -> None:

@@ -24,12 +24,14 @@ _NUMBER: Final = slice(22, 32)
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a prompt asks of the stub agent: ``updates`` of ``size`` bytes, one every ``interval`` seconds.
 
-    An interval of 0 means as fast as the socket takes them.
+    An interval of 0 means as fast as the socket takes them. If the agent ``asks``, it asks for a permission
+    first and begins once it is answered.
     """
 
     updates: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
     interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     size: Annotated[int, msgspec.Meta(ge=STAMP_BYTES, le=1_000_000)] = 128
+    asks: bool = False
 
     def text(self) -> str:
         """The prompt's text that carries these orders."""

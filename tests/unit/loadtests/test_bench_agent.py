@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-from picows import ws_create_server
+from picows import WSMsgType, ws_create_server
 
 from actors.errors import AgentProtocolError
 from loadtests.client_session import ClientSession, Tally
 from loadtests.pacing import Pacer, StubSession
 from loadtests.stub_agent import AgentConnection, StubAgents
-from loadtests.wire import Orders, read_stamp
+from loadtests.wire import Frame, Orders, read_stamp, response
 
 
 class Socket:
@@ -136,3 +136,50 @@ async def test_the_report_tells_what_each_session_was_sent(session: ClientSessio
     await asyncio.wait_for(session.prompt(Orders(7)), 5)
     report = await session.ask("_bench/report", {})
     assert b'"sent":7,"sentBySession":{"stub-0":7}' in bytes(report.result)
+
+
+class AskedSession(ClientSession):
+    """A session that keeps what its agent asks, until it is told to allow it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.question: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+
+    def _answer(self, message: Frame) -> None:
+        if message.method == "session/request_permission":
+            self.question.set_result(message)
+        else:
+            super()._answer(message)
+
+    def say(self, payload: bytes) -> None:
+        assert self._transport is not None
+        self._transport.send(WSMsgType.TEXT, payload)
+
+
+@pytest.fixture
+async def asked_session(agent_url: str) -> AsyncIterator[AskedSession]:
+    client = AskedSession()
+    await client.open(agent_url, "/", 5)
+    yield client
+    client.close()
+    await asyncio.sleep(0)
+
+
+async def test_an_agent_that_asks_begins_once_it_is_answered(asked_session: AskedSession) -> None:
+    turn = asked_session.prompt(Orders(3, asks=True))
+    question = await asyncio.wait_for(asked_session.question, 5)
+    second = await asyncio.wait_for(asked_session.prompt(Orders(1)), 5)
+    assert second.error is not None
+    assert asked_session.sequence.next_number == 0
+    asked_session.say(response(question.id, {"outcome": {"outcome": "selected", "optionId": "yes"}}))
+    await asyncio.wait_for(turn, 5)
+    assert asked_session.sequence.next_number == 3
+
+
+async def test_a_turn_that_waits_for_an_answer_can_be_cancelled(asked_session: AskedSession) -> None:
+    turn = asked_session.prompt(Orders(3, asks=True))
+    await asyncio.wait_for(asked_session.question, 5)
+    params = b'{"sessionId":"%s"}' % asked_session.session_id.encode()
+    asked_session.say(b'{"jsonrpc":"2.0","method":"session/cancel","params":%s}' % params)
+    answer = await asyncio.wait_for(turn, 5)
+    assert bytes(answer.result) == b'{"stopReason":"cancelled"}'
