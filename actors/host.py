@@ -15,6 +15,7 @@ from actors import errors
 from actors.agents.orphans import end_orphans
 from actors.agents.profile import Profile
 from actors.agents.room import AgentRoom
+from actors.automation.settings import AutomationSettings, ForgeAccess
 from actors.capacity.ledger import WorkerReport
 from actors.connection.attachment import Attachment
 from actors.connection.messages import (
@@ -30,6 +31,8 @@ from actors.connection.messages import (
     Pressed,
 )
 from actors.connection.roles import Role
+from actors.dismissals import Dismissals
+from actors.gauges import watch_worker
 from actors.hosted import Hosted, HostedSessions
 from actors.inquiries import Inquiries
 from actors.kernel.identity import ActorId
@@ -39,12 +42,15 @@ from actors.kernel.system import ActorSystem
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, LinkServer
 from actors.link.greeting import Greeting
+from actors.metrics.catalogue import TAKEN_UP
+from actors.metrics.meters import Meters, meters
 from actors.migration.policy import Policy
 from actors.migration.streams import WorkspaceName
 from actors.protocol.envelope import parse
 from actors.protocol.surroundings import surroundings_of
 from actors.storage import Storage, StorageSettings
 from actors.workspace.actor import HandOver, TakeUpSession, WorkspaceActor
+from actors.workspace.automation_counter import AutomationCounter
 from actors.workspace.desk import ProtocolDesk
 
 log = logging.getLogger("lumilink.worker")
@@ -69,6 +75,8 @@ class WorkerSettings:
     storage: StorageSettings
     agent_memory_reserve: float = 0.1
     policy: Policy = field(default_factory=Policy)
+    automation: AutomationSettings = field(default_factory=AutomationSettings)
+    forge: ForgeAccess = field(default_factory=ForgeAccess)
 
 
 @dataclass(slots=True)
@@ -90,6 +98,7 @@ class Host:
         self._profile = Profile(settings.connection)
         self._room = AgentRoom(settings.agent_memory_reserve)
         self._storage: Storage | None = None
+        self.dismissals = Dismissals(self._hosted, self._system, lambda: self.storage.leases.workspaces())
         self.inquiries = Inquiries(self._hosted, lambda: self.storage.sessions)
         self._draining = False
         self._going: set[str] = set()
@@ -112,6 +121,11 @@ class Host:
             settings.policy,
         )
         self._start(self.desk.policies.keep(), "keep policies")
+        self.automations = AutomationCounter(
+            settings.automation, settings.forge, storage.journal, storage.sessions.writer, self._workspace
+        )
+        if settings.automation.enabled:
+            self._start(self.automations.look_after(), "look after automations")
         self._start(self._end_orphans(self._storage.life), "end orphans")
         self.address = await self._links.listen(self._settings.host)
         gc.collect()
@@ -132,8 +146,13 @@ class Host:
             await asyncio.wait(set(self._tasks), timeout=STOP_GRACE_S)
         await self._system.stop(STOP_GRACE_S)
         if self._storage is not None:
+            await self.automations.close()
             await self._storage.close()
         await self._links.close()
+
+    def show_in(self, meters: Meters) -> None:
+        """Show how it fares, from ``start`` on."""
+        watch_worker(meters, self._system, self._links, self._room, self.storage)
 
     @property
     def is_drained(self) -> bool:
@@ -196,7 +215,13 @@ class Host:
         made = {"session/new": session_id, "session/fork": told.new_session_id}.get(told.method)
         witness_of = (made or session_id) if told.turns else ""
         attachment = Attachment(
-            channel, stream, told.client, self._attachment_ended, Role(told.role), witness_of
+            channel,
+            stream,
+            told.client,
+            self._attachment_ended,
+            Role(told.role),
+            witness_of,
+            wants_status=told.status,
         )
         self._streams[channel, stream] = _Stream(attachment, made or session_id)
         try:
@@ -221,7 +246,9 @@ class Host:
             if told.method == "session/new":
                 hosted.workspace = told.workspace_id
                 around = surroundings_of(request)
-                opening = OpenSession(session_id, attachment, request, told.initialize, told.cwd, around)
+                opening = OpenSession(
+                    session_id, attachment, request, told.initialize, told.cwd, around, told.user
+                )
                 self._workspace(told.installation, told.workspace_id).tell(opening)
             else:
                 holder = self._hosted.holder_of(session_id, told.installation)
@@ -277,6 +304,7 @@ class Host:
         try:
             stored = await self.storage.sessions.find(installation, session_id)
             hosted.workspace = stored.record.workspace_id
+            meters().count(TAKEN_UP, "worker-died" if dead else "other")
             self._workspace(installation, stored.record.workspace_id).tell(TakeUpSession(stored, dead))
         except errors.LumiLinkError as error:
             self._hosted.session_failed(session_id, error)
@@ -299,6 +327,7 @@ class Host:
                 self.storage.leases,
                 self._room,
                 self.desk.protocols,
+                self.automations.automation,
             ),
             ActorOptions(idle_after_s=WORKSPACE_IDLE_S),
         )

@@ -81,6 +81,10 @@ class HostedSessions:
         """All actors that hold sessions."""
         return {one.holder for one in self._hosted.values() if one.holder is not None}
 
+    def of_installation(self, installation: str) -> list[str]:
+        """The ids of a tenant's sessions."""
+        return [name for name, one in self._hosted.items() if one.installation == installation]
+
     def reserve(self, session_id: str, installation: str, opener: Attachment | None = None) -> Hosted:
         """A place for a session. Raises CapacityError."""
         if len(self._hosted) >= self._capacity:

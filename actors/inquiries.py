@@ -9,11 +9,14 @@ from dataclasses import asdict
 from typing import Final
 
 from actors import errors
+from actors.automation.order import Wish
 from actors.connection.messages import (
     DecideQuestion,
     DescribeSessions,
+    DescribeStatus,
     ListQuestions,
     QuestionView,
+    RunAutomation,
     SessionSummary,
 )
 from actors.connection.store import SessionStore, summary_of
@@ -21,6 +24,7 @@ from actors.hosted import HostedSessions
 from actors.kernel.ref import ActorRef
 
 DESCRIBE_DEADLINE_S: Final = 2.0
+AUTOMATE_DEADLINE_S: Final = 4.5
 
 log = logging.getLogger("lumilink.worker")
 
@@ -48,10 +52,24 @@ class Inquiries:
         assert isinstance(found, list)
         return found
 
+    async def status(self, session_id: str, installation: str) -> bytes:
+        """The live status of a session as JSON. Raises SessionNotFoundError for one that is not held here."""
+        holder = self._hosted.holder_of(session_id, installation)
+        told = await holder.ask(DescribeStatus(session_id), DESCRIBE_DEADLINE_S)
+        assert isinstance(told, bytes)
+        return told
+
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """Answer a question. Raises QuestionUnknownError if that was done, or SessionNotFoundError."""
         decision = DecideQuestion(session_id, question_id, result)
         await self._hosted.holder_of(session_id, installation).ask(decision, DESCRIBE_DEADLINE_S)
+
+    async def automate(self, session_id: str, installation: str, name: str, wish: Wish) -> bytes:
+        """Run a session's automation; JSON of what came of it so far. Raises SessionNotFoundError."""
+        run = RunAutomation(session_id, name, wish)
+        told = await self._hosted.holder_of(session_id, installation).ask(run, AUTOMATE_DEADLINE_S)
+        assert isinstance(told, bytes)
+        return told
 
 
 async def _summaries(holder: ActorRef) -> list[SessionSummary]:

@@ -13,9 +13,11 @@ from actors.connection.sealing import Sealer
 from actors.connection.store import SessionStore
 from actors.journal.contract import Durability, Journal
 from actors.journal.group_commit import GroupWriter
-from actors.journal.group_limits import WriterState
+from actors.journal.group_limits import WriterState, WriterStatistics
 from actors.journal.memory import MemoryJournal
 from actors.journal.sqlite import SqliteJournal
+from actors.metrics.catalogue import COMMIT_ENTRIES, COMMIT_SECONDS
+from actors.metrics.meters import meters
 from actors.placement.leases import Leases
 from actors.placement.lives import DeadLives, new_life
 from actors.projector.changed import ChangedStreams
@@ -68,6 +70,7 @@ class Storage:
             on_state=self._note_state,
             on_pressed=listener.journal_pressed,
             on_committed=self.changed.note,
+            on_timed=_note_commit,
         )
         self.life = new_life(settings.gateway, worker_id)
         self.leases = Leases(journal, self.life, DeadLives(self.life, exclusive=settings.is_exclusive))
@@ -92,11 +95,21 @@ class Storage:
             log.warning("the worker's leases run out by themselves: %s", error)
         await self.journal.close()
 
+    @property
+    def writing(self) -> WriterStatistics:
+        """How the journal's writer fares."""
+        return self._writer.statistics()
+
     def _note_state(self, state: WriterState) -> None:
         level = logging.INFO if state is WriterState.HEALTHY else logging.WARNING
         log.log(level, "the journal's writer is %s", state.value)
         if state in (WriterState.HEALTHY, WriterState.DEGRADED):
             self._listener.journal_away(state is WriterState.DEGRADED)
+
+
+def _note_commit(entries: int, seconds: float) -> None:
+    meters().observe(COMMIT_SECONDS, seconds)
+    meters().observe(COMMIT_ENTRIES, entries)
 
 
 async def open_journal(url: str, durability: Durability) -> Journal:

@@ -14,14 +14,20 @@ from ray.exceptions import RayError
 from ray.util.metrics import Gauge
 
 from actors import errors
+from actors.automation.messages import PullRequestNews
+from actors.automation.order import Wish
 from actors.capacity.client import CAPACITY_NAME, CapacityClient
 from actors.capacity.ledger import WorkerReport
 from actors.connection.messages import QuestionView
 from actors.host import Host, WorkerSettings
+from actors.instances.lines import LINES
+from actors.metrics.client import start_telling
+from actors.metrics.meters import meters
+from actors.metrics.metric import Role
 from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtocol
 from actors.migration.policy import Policy
 from actors.named_actor import NAMESPACE, NamedActor
-from actors.projector.client import tell_projector
+from actors.projector.client import tell_lines, tell_projector
 from actors.workspace.desk import ProtocolDesk
 
 log = logging.getLogger("lumilink.worker")
@@ -63,6 +69,7 @@ class WorkerShell:
         self._starting = loop.create_task(self._start(), name="start")
         self._reporting = loop.create_task(self._report(), name="report")
         self._telling = loop.create_task(self._tell_projector(), name="tell the projector")
+        self._measuring = start_telling(Role.WORKER, settings.worker_id)
 
     async def _start(self) -> None:
         """A worker that Ray starts anew may find the journal's store away: it waits for it."""
@@ -75,11 +82,14 @@ class WorkerShell:
                     self._refusal.set_exception(error)
                 await asyncio.sleep(START_AGAIN_S)
             else:
+                self._host.show_in(meters())
                 return
 
     async def _tell_projector(self) -> None:
         await asyncio.shield(self._starting)
-        await tell_projector(self._host.storage.changed)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(tell_projector(self._host.storage.changed))
+            group.create_task(tell_lines(LINES))
 
     async def _report(self) -> None:
         await asyncio.shield(self._starting)
@@ -145,9 +155,19 @@ class WorkerShell:
         """See ``Host.questions``."""
         return await self._host.inquiries.questions(session_id, installation)
 
+    async def status(self, session_id: str, installation: str) -> bytes:
+        """See ``Inquiries.status``."""
+        return await self._host.inquiries.status(session_id, installation)
+
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
         await self._host.inquiries.decide(session_id, installation, question_id, result)
+
+    async def dismiss(self, installation: str, session_ids: list[str] | None) -> int:
+        """See ``Dismissals.dismiss``."""
+        if not self._starting.done():
+            raise errors.WorkerUnavailableError("the worker is starting", 1.0)
+        return await self._host.dismissals.dismiss(installation, session_ids)
 
     async def protocol(
         self, installation: str, workspace_id: str, command: ProtocolCommand
@@ -159,10 +179,29 @@ class WorkerShell:
         """See ``Policies.take``."""
         self._desk.policies.take(installation, policy)
 
-    @property
-    def _desk(self) -> ProtocolDesk:
+    async def automate(self, session_id: str, installation: str, name: str, wish: Wish) -> bytes:
+        """See ``Inquiries.automate``."""
+        return await self._host.inquiries.automate(session_id, installation, name, wish)
+
+    async def with_pull_request(self, repository: str, number: int) -> list[tuple[str, str]]:
+        """See ``AutomationCounter.with_pull_request``."""
+        self._check_started()
+        return await self._host.automations.with_pull_request(repository, number)
+
+    async def tell_news(
+        self, installation: str, workspace_id: str, news: PullRequestNews
+    ) -> bool | Elsewhere:
+        """See ``AutomationCounter.tell``."""
+        self._check_started()
+        return await self._host.automations.tell(installation, workspace_id, news)
+
+    def _check_started(self) -> None:
         if not self._starting.done():
             raise errors.WorkerUnavailableError("the worker is starting", 1.0)
+
+    @property
+    def _desk(self) -> ProtocolDesk:
+        self._check_started()
         return self._host.desk
 
     async def stop(self) -> None:
@@ -170,6 +209,7 @@ class WorkerShell:
         self._starting.cancel()
         self._reporting.cancel()
         self._telling.cancel()
+        self._measuring.cancel()
         self._refusal.cancel()
         await self._host.stop()
 
@@ -246,9 +286,19 @@ class WorkerClient:
         found: list[QuestionView] = await self._actor.call("questions", session_id, installation)
         return found
 
+    async def status(self, session_id: str, installation: str) -> bytes:
+        """See ``Inquiries.status``."""
+        told: bytes = await self._actor.call("status", session_id, installation)
+        return told
+
     async def decide(self, session_id: str, installation: str, question_id: str, result: bytes) -> None:
         """See ``Host.decide``."""
         await self._actor.call("decide", session_id, installation, question_id, result)
+
+    async def dismiss(self, installation: str, session_ids: list[str] | None) -> int:
+        """See ``Dismissals.dismiss``."""
+        left: int = await self._actor.call("dismiss", installation, session_ids)
+        return left
 
     async def protocol(
         self, installation: str, workspace_id: str, command: ProtocolCommand
@@ -262,6 +312,23 @@ class WorkerClient:
     async def take_policy(self, installation: str, policy: Policy) -> None:
         """See ``Policies.take``."""
         await self._actor.call("take_policy", installation, policy)
+
+    async def automate(self, session_id: str, installation: str, name: str, wish: Wish) -> bytes:
+        """See ``Inquiries.automate``."""
+        told: bytes = await self._actor.call("automate", session_id, installation, name, wish)
+        return told
+
+    async def with_pull_request(self, repository: str, number: int) -> list[tuple[str, str]]:
+        """See ``AutomationCounter.with_pull_request``."""
+        found: list[tuple[str, str]] = await self._actor.call("with_pull_request", repository, number)
+        return found
+
+    async def tell_news(
+        self, installation: str, workspace_id: str, news: PullRequestNews
+    ) -> bool | Elsewhere:
+        """See ``AutomationCounter.tell``."""
+        told: bool | Elsewhere = await self._actor.call("tell_news", installation, workspace_id, news)
+        return told
 
     async def drain(self, deadline_s: float) -> None:
         """See ``WorkerShell.drain``."""

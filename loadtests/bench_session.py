@@ -64,13 +64,13 @@ def update_frame() -> bytes:
 class Stage:
     """Sessions with one view each, on a journal."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.writer = GroupWriter(journal)
+    def __init__(self, journal: Journal, sessions: int = SESSIONS, writer: GroupWriter | None = None) -> None:
+        self.writer = writer or GroupWriter(journal)
         self.channel = Channel("listener", "bench", "secret", handler=None)  # type: ignore[arg-type] # nothing comes
         self.channel.connection_made(Nowhere())
         store = SessionStore(journal, self.writer, Sealer(new_key()), 128 * 1024)
         self.views: list[tuple[Session, Attachment]] = []
-        for number in range(SESSIONS):
+        for number in range(sessions):
             lease = Lease(Placement(f"bench/ws_{number}", "bench:bench:1", 1, 0), lambda: None)
             begun = SessionRecord(
                 "bench", f"ws_{number}", f"{SESSION_ID}{number}", AGENT_ID, "/", b"{}", b"{}", b"", None, ""
@@ -84,7 +84,7 @@ class Stage:
     async def updates(self, count: int, burst: int) -> None:
         """``count`` updates over all sessions, ``burst`` of a session at once, all of them shown."""
         frame = update_frame()
-        for _ in range(count // (SESSIONS * burst)):
+        for _ in range(count // (len(self.views) * burst)):
             for session, attachment in self.views:
                 for _ in range(burst):
                     update = read_update(frame)

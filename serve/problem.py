@@ -10,17 +10,21 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from actors import errors
+from actors.metrics.faults import count_fault
+from actors.protocol.redaction import redact
 
 CLOSE_REFUSED: Final = 1008
 
 
 def problem(error: errors.LumiLinkError) -> Response:
     """The response for an error: its status, code, category and recovery sentence."""
+    count_fault(error, "http")
     body = {
         "type": "about:blank",
         "title": error.code.replace("-", " "),
         "status": error.http_status,
-        "detail": error.detail,
+        # It may name what was sent, and that may be anything.
+        "detail": redact(error.detail),
         **error.data(),
     }
     headers = {}

@@ -15,6 +15,7 @@ def watch_settings(settings: Settings) -> WatchSettings:
     return WatchSettings(
         retries_per_minute=settings.retry_storm_per_min,
         sessions_per_installation=settings.sessions_per_installation,
+        metrics_installations=settings.metrics_installations,
     )
 
 

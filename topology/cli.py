@@ -10,9 +10,12 @@ import click
 
 from topology import credential
 from topology import settings as topology_settings
+from topology.erase_cli import erase
 from topology.exits import exits as _exits
 from topology.keys_cli import keys
 from topology.protocol_cli import protocol
+from topology.report_cli import analytics, report
+from topology.runner_cli import agent
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -37,7 +40,8 @@ def main() -> None:
 @click.option(
     "--agent",
     metavar="TARGET",
-    help="ws://…/acp, http://…/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT.  [example agent]",
+    help="ws://…/acp, http://…/acp, stdio:COMMAND ARGS, agentapi+http://HOST:PORT or runner:NAME.  "
+    "[example agent]",
 )
 @click.option(
     "--fallback-agent",
@@ -219,8 +223,12 @@ def rebuild(config: Path | None, data_dir: Path | None, installation: str | None
     return topology_rebuild.run(settings, installation, set_aside=set_aside)
 
 
+main.add_command(agent)
+main.add_command(analytics)
+main.add_command(erase)
 main.add_command(keys)
 main.add_command(protocol)
+main.add_command(report)
 
 
 if __name__ == "__main__":

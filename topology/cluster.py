@@ -26,11 +26,16 @@ from actors.connection.reconnecting import ReconnectPolicy
 from actors.events.shell import EventsShell, start_events
 from actors.host import WorkerSettings
 from actors.link.secret import new_secret
+from actors.metrics.shell import MetricsShell, start_metrics
 from actors.named_actor import NAMESPACE
 from actors.projector.settings import ProjectorSettings
 from actors.projector.shell import ProjectorShell, start_projector
+from actors.retention.policy import RetentionPolicy
+from actors.retention.settings import RetentionSettings
+from actors.retention.shell import RetentionShell, start_retention
 from actors.rollout.keeper import RolloutSettings
 from actors.rollout.shell import RolloutShell, start_rollout
+from actors.runner_link.secret import runner_token
 from actors.storage import StorageSettings
 from actors.worker import WorkerNeeds, end_worker
 from serve.ingress.deployment import ingress_deployment
@@ -39,7 +44,9 @@ from serve.ingress.guard import LOOPBACK_NAMES
 from serve.reporting.deployment import reporting_deployment
 from serve.reporting.origin import OriginRules
 from topology import alerting, joined
+from topology.analytics import analytics_settings
 from topology.auth import auth_settings
+from topology.automating import automation_settings, forge_access
 from topology.data_directory import DataDirectory
 from topology.gcs import GCS_NAMESPACE, GcsKeeper
 from topology.pool_shell import PoolSettings, PoolShell, start_pool
@@ -56,6 +63,7 @@ STOP_EVENTS_S = 6.0
 REPLICA_CHECK_S = 1.0
 OBJECT_STORE_BYTES = 80 * 1024 * 1024
 LOOPBACK = "127.0.0.1"
+_EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - not listened on, but recognised
 MEMORY = "memory"
 """The journal that no other process can read, so that nothing is projected from it."""
 
@@ -82,10 +90,13 @@ class Cluster:
         self._auth = auth_settings(settings, data)
         self._records_url = data.records_url(settings.records)
         self._secret = new_secret()
+        self._automation = automation_settings(settings)
         self._capacity: ActorHandle[CapacityShell] | None = None
         self._events: ActorHandle[EventsShell] | None = None
         self._projector: ActorHandle[ProjectorShell] | None = None
         self._rollout: ActorHandle[RolloutShell] | None = None
+        self._retention: ActorHandle[RetentionShell] | None = None
+        self._metrics: ActorHandle[MetricsShell] | None = None
         self._pool: ActorHandle[PoolShell] | None = None
         self._gcs: GcsKeeper | None = None
         self._is_guest = False
@@ -141,15 +152,19 @@ class Cluster:
         settings = self._settings
         self._events = start_events(alerting.events_settings(settings, self._storage), self._on_head)
         if settings.journal != MEMORY:
-            projected = ProjectorSettings(self._storage, self._records_url)
+            analytics = analytics_settings(settings)
+            projected = ProjectorSettings(self._storage, self._records_url, analytics)
             self._projector = start_projector(projected, self._on_head)
+            self._retention = start_retention(self._retained(), self._on_head)
         rollout = RolloutSettings(self._storage, default_policy(settings))
         self._rollout = start_rollout(rollout, self._on_head)
+        if settings.metrics:
+            self._metrics = start_metrics(self._on_head)
         self._capacity = start_capacity(
             end_worker, self._limits(), alerting.watch_settings(settings), self._on_head
         )
         connection = ConnectionSettings(
-            target=AgentTarget.parse(settings.agent),
+            target=AgentTarget.parse(settings.agent).met_at(self._own_address, runner_token(self._secret)),
             fallback=AgentTarget.parse(settings.fallback_agent) if settings.fallback_agent else None,
             fallback_enabled=settings.fallback_enabled,
             agent_environment=settings.agent_environment,
@@ -178,12 +193,20 @@ class Cluster:
             self._storage,
             agent_memory_reserve=settings.agent_memory_reserve,
             policy=default_policy(settings),
+            automation=self._automation,
+            forge=forge_access(settings),
         )
         needs = WorkerNeeds(settings.worker_cpus, settings.worker_resource)
         self._pool = start_pool(
             PoolSettings(pattern, needs, settings.workers, settings.max_workers, settings.scale_down_after_s),
             self._on_head,
         )
+
+    def _retained(self) -> RetentionSettings:
+        settings = self._settings
+        policy = RetentionPolicy(settings.retention, settings.retention_installations)
+        every_s = settings.retention_sweep_every_s
+        return RetentionSettings(self._storage, self._records_url, policy, every_s)
 
     def _limits(self) -> Limits:
         settings = self._settings
@@ -199,6 +222,14 @@ class Cluster:
     def _host(self) -> str:
         """Where the gateway's processes listen for each other: in a cluster at the address of their node."""
         return "" if self._is_guest else LOOPBACK
+
+    @property
+    def _own_address(self) -> str:
+        """Where workers reach the gateway's own interface, for agents that come to it."""
+        host = self._settings.host
+        if host in _EVERYWHERE:
+            host = _this_node() if self._is_guest else LOOPBACK
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self._settings.port}"
 
     @property
     def _on_head(self) -> dict[str, float]:
@@ -251,7 +282,12 @@ class Cluster:
                     external_scaler_enabled=settings.max_ingress_replicas <= settings.ingress_replicas,
                 ),
                 ray_serve.RunTarget(
-                    target=reporting.bind(rules, ingress, self._records_url),
+                    target=reporting.bind(
+                        rules,
+                        ingress,
+                        self._records_url,
+                        settings.github_webhook_secret.get_secret_value(),
+                    ),
                     name="reporting",
                     route_prefix="/",
                 ),
@@ -304,6 +340,8 @@ class Cluster:
             ends.append(self._projector.stop.remote())
         if self._events is not None:
             ends.append(self._events.stop.remote())
+        if self._retention is not None:
+            ends.append(self._retention.stop.remote())
         if self._rollout is not None:
             ends.append(self._rollout.stop.remote())
         if ends:
@@ -319,3 +357,8 @@ class Cluster:
 def log_dir() -> Path:
     """Where Ray keeps the logs of this gateway's processes."""
     return Path(ray.worker.global_worker.node.get_logs_dir_path())
+
+
+def _this_node() -> str:
+    address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call] # Ray's own
+    return address

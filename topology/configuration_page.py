@@ -38,6 +38,8 @@ def _row(name: str) -> str:
 
 
 def _spelled(default: object) -> str:
+    if default == {}:
+        return "none"
     if isinstance(default, tuple):
         return ", ".join(f"`{one}`" for one in default) or "none"
     if default in ("", SecretStr("")):
@@ -46,14 +48,7 @@ def _spelled(default: object) -> str:
 
 
 def _takes(schema: dict[str, object]) -> str:
-    kind = {
-        "string": "text",
-        "integer": "number",
-        "number": "number",
-        "boolean": "true or false",
-        "array": "list",
-    }
-    word = kind[str(schema["type"])]
+    word = _WORDS[str(schema["type"])]
     bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
     return " ".join([word, *bounds])
 
@@ -64,6 +59,7 @@ _WORDS = {
     "number": "number",
     "boolean": "true or false",
     "array": "list",
+    "object": "table",
 }
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤"}
 

@@ -55,9 +55,15 @@ class Gateway:
         *,
         dry_run: bool = False,
         version: int | None = None,
+        key: str = "",
     ) -> Answer:
-        """Ask for a path. ``dry_run``: only what it would do; ``version``: do it to that version alone."""
+        """Ask for a path. ``dry_run``: only what it would do; ``version``: do it to that version alone.
+
+        ``key`` names the request, so that it is done once however often it is sent.
+        """
         headers = {} if version is None else {"If-Match": f'"{version}"'}
+        if key:
+            headers["Idempotency-Key"] = key
         return self._ask(method, f"{path}?dryRun=true" if dry_run else path, body, headers)
 
     def _ask(

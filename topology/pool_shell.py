@@ -21,6 +21,10 @@ from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _in
 from actors import errors
 from actors.capacity.client import CapacityClient
 from actors.host import WorkerSettings
+from actors.metrics.catalogue import POOL_WORKERS
+from actors.metrics.client import start_telling
+from actors.metrics.meters import Values, meters
+from actors.metrics.metric import Role
 from actors.named_actor import NAMESPACE
 from actors.worker import WorkerClient, WorkerNeeds, actor_name, start_worker
 from serve.reporting.pool import POOL_NAME, PoolView
@@ -122,6 +126,8 @@ class PoolShell:
         )
         self._keeping = asyncio.get_running_loop().create_task(self._keep(), name="keep")
         self._keeping.add_done_callback(_ended)
+        meters().watch(POOL_WORKERS, lambda: _bounds(self._pool.view()))
+        self._measuring = start_telling(Role.POOL, Role.POOL.value)
 
     async def _keep(self) -> None:
         while True:
@@ -151,6 +157,7 @@ class PoolShell:
 
     async def stop(self) -> None:
         """End all workers for good, telling their clients."""
+        self._measuring.cancel()
         self._keeping.cancel()
         await asyncio.wait((self._keeping,))
         actors = [_actor(worker_id) for worker_id in await asyncio.to_thread(_names)]
@@ -160,6 +167,10 @@ class PoolShell:
         for actor in actors:
             ray.kill(actor, no_restart=True)
         await asyncio.to_thread(_internal_kv_del, self._key, namespace=_KV_NAMESPACE)
+
+
+def _bounds(view: PoolView) -> Values:
+    return {("least",): view.workers, ("desired",): view.desired, ("most",): view.max_workers}
 
 
 def start_pool(settings: PoolSettings, on: dict[str, float]) -> ActorHandle[PoolShell]:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from actors import errors
 from actors.agents.target import AgentTarget, TargetKind
 from actors.journal.contract import Durability
+from actors.retention.policy import RetainedKind
 from serve.rights.addresses import is_loopback
 
 EXAMPLE_AGENT = f"stdio:{sys.executable} -m actors.agents.example"
@@ -34,6 +35,10 @@ SECRETIVE = frozenset(
         "alert_webhook_secret",
         "smtp_user",
         "smtp_password",
+        "github_token",
+        "github_webhook_secret",
+        "kafka_user",
+        "kafka_password",
     }
 )
 """What may hold a secret, and so is never shown."""
@@ -74,6 +79,14 @@ def _redis(text: str) -> str:
     return text
 
 
+def _servers(text: str) -> str:
+    for one in text.split(",") if text else ():
+        host, _, port = one.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise ValueError("expected HOST:PORT, or several with commas between")
+    return text
+
+
 def _web_address(text: str) -> str:
     parts = urlsplit(text)
     if text and not (parts.scheme in ("http", "https") and parts.hostname):
@@ -97,8 +110,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that clients connect to.")
     agent: Annotated[str, AfterValidator(_target)] = Field(
         EXAMPLE_AGENT,
-        description="The agent that sessions get: ws://…/acp, http://…/acp, stdio:COMMAND ARGS or "
-        "agentapi+http://HOST:PORT. In the host or the path {containerId} and {workspaceId} are filled in.",
+        description="The agent that sessions get: ws://…/acp, http://…/acp, stdio:COMMAND ARGS, "
+        "agentapi+http://HOST:PORT or runner:NAME. In the host or the path {containerId} and {workspaceId} "
+        "are filled in.",
         repr=False,
     )
     fallback_agent: Annotated[str, AfterValidator(_fallback)] = Field(
@@ -167,6 +181,17 @@ class Settings(BaseSettings):
         "sqlite",
         description="Where records and API keys are kept: sqlite (a file in data_dir), or postgresql://…",
         repr=False,
+    )
+    retention: dict[RetainedKind, Annotated[int, Field(ge=0, le=36_500)]] = Field(
+        {},
+        description=f"For how many days what is kept: a table with any of {', '.join(RetainedKind)}; what is "
+        "not named, and 0: for ever.",
+    )
+    retention_installations: dict[str, dict[RetainedKind, Annotated[int, Field(ge=0, le=36_500)]]] = Field(
+        {}, description="The same for some installations, by their names; it goes before retention."
+    )
+    retention_sweep_every_s: float = Field(
+        3600.0, ge=1.0, le=86_400.0, description="Time between two searches for what is too old."
     )
     allowed_origins: tuple[str, ...] = Field((), description="Origins of web pages that may connect.")
     auth: Literal["none", "keys", "jwt", "keys-and-jwt"] = Field(
@@ -292,6 +317,10 @@ class Settings(BaseSettings):
         ge=0,
         description="Refused and returning clients in a minute that count as a retry storm; 0: none do.",
     )
+    metrics: bool = Field(True, description="Whether /metrics shows what all processes count.")
+    metrics_installations: int = Field(
+        20, ge=0, le=1000, description="Installations that metrics show by name; the rest is other."
+    )
     alert_webhook_url: Annotated[str, AfterValidator(_web_address)] = Field(
         "", description="Where capacity alerts are sent by POST, http://… or https://…", repr=False
     )
@@ -307,6 +336,114 @@ class Settings(BaseSettings):
     )
     smtp_user: str = Field("", description="User at the mail server; none: it asks for none.", repr=False)
     smtp_password: SecretStr = Field(SecretStr(""), description="The user's password.")
+    automation: Literal["off", "on"] = Field(
+        "off",
+        description="Whether what an agent's turn changed becomes a branch, a commit and a pull request.",
+    )
+    automation_installations: tuple[str, ...] = Field(
+        ("*",), description="Patterns of the installations whose turns end so."
+    )
+    automation_repositories: tuple[str, ...] = Field(
+        ("*",), description="Patterns of the repositories, owner/name, that may be written to."
+    )
+    automation_repositories_denied: tuple[str, ...] = Field(
+        (), description="Patterns of those that may not, whatever the others say."
+    )
+    automation_checkout: str = Field(
+        "",
+        description="Where a workspace's checkout is on the worker's machine, with {workspaceId} and "
+        "{installation} to fill in; none: in the session's directory.",
+    )
+    automation_wait_s: float = Field(
+        60.0, gt=0, le=600, description="Time that a turn's answer waits for its automation."
+    )
+    automation_parallel: int = Field(
+        4, ge=1, le=100, description="Automations that a worker works on at a time."
+    )
+    automation_defer_most_s: float = Field(
+        7200.0,
+        ge=0,
+        description="Longest time that an automation waits for GitHub's rate limit; else it is skipped.",
+    )
+    automation_approval: bool = Field(
+        False, description="Whether the session's people see the changes, and are asked, before a push."
+    )
+    automation_branch: str = Field(
+        "lumilink/$short",
+        description="Template of a session's branch; $short is a part of the session's id.",
+    )
+    automation_commit: str = Field(
+        "$subject",
+        description="Template of a commit's message; $subject is the first line of the prompt.",
+    )
+    automation_title: str = Field("$subject", description="Template of a pull request's title.")
+    automation_body: str = Field(
+        "$changes\n\n$closes", description="Template of its text; $changes are the files that changed."
+    )
+    automation_issue_title: str = Field(
+        "$subject", description="Template of an issue's title, where none is given."
+    )
+    automation_issue_body: str = Field(
+        "Asked for in session $session.", description="Template of an issue's text, where none is given."
+    )
+    automation_author: str = Field(
+        "LumiLink <lumilink@localhost>", description="Author of the commits: NAME <ADDRESS>."
+    )
+    automation_trailers: tuple[str, ...] = Field(
+        (), description="Templates of trailers that commits get, each NAME: TEXT."
+    )
+    automation_sign_off: bool = Field(
+        False, description="Whether commits are signed off by their author (DCO)."
+    )
+    automation_file_bytes: int = Field(
+        10 * 1024 * 1024, ge=1, description="Largest file that is committed; larger ones are left out."
+    )
+    automation_total_bytes: int = Field(
+        100 * 1024 * 1024, ge=1, description="Most bytes of the changed files of one commit."
+    )
+    automation_files: int = Field(10_000, ge=1, description="Most changed files of one commit.")
+    automation_paths_refused: tuple[str, ...] = Field(
+        (), description="Patterns, as of .gitignore, of files that are never committed."
+    )
+    github_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://github.com", min_length=1, description="Where GitHub serves git."
+    )
+    github_api_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://api.github.com", min_length=1, description="Where its API is."
+    )
+    github_token: SecretStr = Field(
+        SecretStr(""),
+        description="Token for repositories, where there is no GitHub App; taken from the environment alone.",
+    )
+    github_app_id: str = Field("", description="Id of the GitHub App that gives sessions their tokens.")
+    github_app_key: str = Field("", description="File with the app's private key, PEM.")
+    github_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret that GitHub signs its webhooks with; none: they are refused.",
+    )
+    kafka: Annotated[str, AfterValidator(_servers)] = Field(
+        "",
+        description="Kafka that gets metrics and events of what happened: HOST:PORT, or several with commas "
+        "between; none: the records alone have them.",
+    )
+    kafka_topic_prefix: str = Field(
+        "lumilink",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description="Begins the names of the topics: PREFIX.events.v1 and PREFIX.metrics.v1.",
+    )
+    kafka_tls: bool = Field(False, description="Whether connections to Kafka are encrypted (TLS).")
+    kafka_ca_file: str = Field(
+        "", description="File with the certificates to trust there, PEM; none: those of the machine."
+    )
+    kafka_sasl: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "", description="How to sign in there: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; none: nobody has to."
+    )
+    kafka_user: str = Field("", description="User there.", repr=False)
+    kafka_password: SecretStr = Field(
+        SecretStr(""), description="The user's password; taken from the environment alone."
+    )
     dashboard: bool = Field(True, description="Whether Ray's dashboard is started, on loopback.")
 
     @property
@@ -339,6 +476,19 @@ def load(config: Path | None, flags: dict[str, object]) -> Settings:
                 f"{most}: {getattr(settings, most)} is less than {always}, {getattr(settings, always)}; "
                 "take 0 or as many at least"
             )
+    for name in ("github_token", "kafka_password"):
+        if name in values:
+            raise errors.SettingsError(
+                f"{name}: it is taken from the environment alone (LUMILINK_{name.upper()})"
+            )
+    if settings.kafka and settings.journal == "memory":
+        raise errors.SettingsError("kafka: journal memory is read by nobody else, so nothing is told of it")
+    if settings.kafka_sasl and not (settings.kafka_user and settings.kafka_password.get_secret_value()):
+        raise errors.SettingsError("kafka_sasl: it needs kafka_user and LUMILINK_KAFKA_PASSWORD")
+    if settings.kafka_sasl == "PLAIN" and not settings.kafka_tls:
+        raise errors.SettingsError("kafka_sasl: PLAIN tells the password, which needs kafka_tls")
+    if bool(settings.github_app_id) != bool(settings.github_app_key):
+        raise errors.SettingsError("github_app_id, github_app_key: each needs the other")
     if settings.address and not settings.journal.startswith("redis"):
         raise errors.SettingsError(
             f"journal: {settings.journal} is on one machine, and a cluster may have several; take redis://… "

@@ -28,6 +28,8 @@ async def dial(target: AgentTarget, listener: AgentListener, options: DialOption
             return await dial_stdio(target, listener, options)
         case TargetKind.AGENTAPI:
             return await dial_agentapi(target, listener, options)
+        case TargetKind.RUNNER:
+            raise AgentUnreachableError(f"{target.label}: a runner is met through its gateway alone")
 
 
 async def is_listening(target: AgentTarget, within_s: float) -> bool:

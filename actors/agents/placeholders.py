@@ -15,6 +15,8 @@ from actors.errors import InvalidParamsError
 
 CONTAINER: Final = "containerId"
 WORKSPACE: Final = "workspaceId"
+INSTALLATION: Final = "installationId"
+"""For what the gateway itself makes; operators' targets do not have it."""
 KNOWN: Final = frozenset({CONTAINER, WORKSPACE})
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")

@@ -6,6 +6,7 @@ Accepted forms::
     http://HOST[:PORT]/PATH    https://…   ACP over POST and server-sent events
     stdio:COMMAND ARGS                     a local process, ACP on its stdin and stdout (no shell)
     agentapi+http://HOST:PORT              an agent that only has the older HTTP API
+    runner:NAME                            one at a runner, which comes for it; {containerId} may be its name
 
 In place of the host, of a part of it or of a part of the path a URL may have ``{containerId}`` or
 ``{workspaceId}``; see ``placeholders.py``.
@@ -16,6 +17,7 @@ its arguments. None of these is ever shown: ``repr``, ``str`` and error texts us
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -25,7 +27,10 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from actors.agents import placeholders
 from actors.errors import SettingsError
 
-ACCEPTED: Final = "ws://HOST/acp, wss://HOST/acp, http://HOST/acp, https://HOST/acp, stdio:COMMAND ARGS or agentapi+http://HOST:PORT"
+ACCEPTED: Final = (
+    "ws://HOST/acp, wss://HOST/acp, http://HOST/acp, https://HOST/acp, stdio:COMMAND ARGS, "
+    "agentapi+http://HOST:PORT or runner:NAME"
+)
 
 
 class TargetKind(StrEnum):
@@ -35,6 +40,8 @@ class TargetKind(StrEnum):
     HTTP = "http"
     STDIO = "stdio"
     AGENTAPI = "agentapi"
+    RUNNER = "runner"
+    """Where the runner is met is known to the gateway alone: see ``AgentTarget.met_at``."""
 
 
 _KIND_OF_SCHEME: Final = {
@@ -44,6 +51,9 @@ _KIND_OF_SCHEME: Final = {
     "https": TargetKind.HTTP,
     "agentapi+http": TargetKind.AGENTAPI,
 }
+
+
+_RUNNER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,16 +80,35 @@ class AgentTarget:
         text = text.strip()
         if text.startswith("stdio:"):
             return _parse_command(text.removeprefix("stdio:"))
+        if text.startswith("runner:"):
+            return _parse_runner(text.removeprefix("runner:"))
         return _parse_url(text)
 
-    def filled(self, container_id: str, workspace_id: str) -> AgentTarget:
-        """The address for a container and a workspace; empty are those that are not known.
+    @classmethod
+    def of_command(cls, command: tuple[str, ...]) -> AgentTarget:
+        """A local process, its program and arguments as they are."""
+        return cls(kind=TargetKind.STDIO, label=f"stdio:{command[0]}", command=command)
+
+    def met_at(self, gateway: str, token: str) -> AgentTarget:
+        """The address at which a runner's agent is met, ``gateway`` being ``ws://HOST:PORT``.
+
+        All other targets stay as they are. ``token`` shows that a worker of the gateway asks.
+        """
+        if self.kind is not TargetKind.RUNNER:
+            return self
+        url = f"{gateway}/runner/agents/{{{placeholders.INSTALLATION}}}/{self.url}"
+        names = placeholders.placeholders_in(url)
+        return replace(self, kind=TargetKind.WEBSOCKET, url=url, placeholders=names, bearer=token)
+
+    def filled(self, container_id: str, workspace_id: str, installation: str = "") -> AgentTarget:
+        """The address for a container, a workspace, an installation; empty are those that are not known.
 
         Raises InvalidParamsError for one that is needed and missing, or that cannot stand there.
         """
         if not self.placeholders:
             return self
         names = {placeholders.CONTAINER: container_id, placeholders.WORKSPACE: workspace_id}
+        names[placeholders.INSTALLATION] = installation
         label, url = (placeholders.filled_url(text, names) for text in (self.label, self.url))
         return replace(self, label=label, url=url, placeholders=frozenset())
 
@@ -90,6 +119,19 @@ class AgentTarget:
         return self.label
 
 
+def _parse_runner(name: str) -> AgentTarget:
+    if name != f"{{{placeholders.CONTAINER}}}" and not _RUNNER_NAME.fullmatch(name):
+        raise SettingsError(
+            "runner: target without a name; expected letters, digits, '.', '_' or '-', or {containerId}"
+        )
+    return AgentTarget(
+        kind=TargetKind.RUNNER,
+        label=f"runner:{name}",
+        url=name,
+        placeholders=placeholders.placeholders_in(name),
+    )
+
+
 def _parse_command(text: str) -> AgentTarget:
     try:
         command = tuple(shlex.split(text))
@@ -97,7 +139,7 @@ def _parse_command(text: str) -> AgentTarget:
         raise SettingsError(f"stdio: target whose command cannot be split into words: {error}") from None
     if not command or not command[0]:
         raise SettingsError("stdio: target without a command; expected stdio:COMMAND ARGS")
-    return AgentTarget(kind=TargetKind.STDIO, label=f"stdio:{command[0]}", command=command)
+    return AgentTarget.of_command(command)
 
 
 def _parse_url(text: str) -> AgentTarget:

@@ -23,6 +23,8 @@ CALM_RATIO: Final = 0.70
 CALM_S: Final = 300.0
 
 CLUSTER: Final = "cluster"
+WORKER: Final = "worker:"
+LIMIT: Final = "installation:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ class Alerts:
         return [one.alert for one in self._open.values()]
 
     def restore(self, alerts: Iterable[CapacityAlert]) -> None:
-        """Take up alerts that were open before this process began; their five minutes begin anew."""
+        """Take up alerts that were open before this process began; their five minutes begin anew.
+
+        Of one that several installations were told of the first counts.
+        """
         for alert in alerts:
             if alert.is_open:
                 self._open.setdefault((alert.scope, alert.cause), _Open(alert))

@@ -78,6 +78,11 @@ class Roll:
         """How many sessions a workspace has."""
         return self._workspaces[owner]
 
+    def installations_at(self, worker_id: str) -> dict[str, int]:
+        """How many sessions each installation has at a worker."""
+        found = Counter(owner.installation for at, owner in self._entries.values() if at == worker_id)
+        return {name: count for name, count in found.items() if name}
+
     def installations(self) -> dict[str, int]:
         """How many sessions each installation has that has any."""
         return {name: count for name, count in self._installations.items() if name}

@@ -9,8 +9,10 @@ from typing import cast
 
 from ray.actor import ActorHandle
 
+from actors import errors
 from actors.capacity.admission import Admission, AdmissionFigures
 from actors.capacity.client import CAPACITY_NAME
+from actors.capacity.gauges import watch_capacity
 from actors.capacity.ingress import IngressReport
 from actors.capacity.ledger import Ledger, Place, WorkerReport, WorkerView
 from actors.capacity.limits import Limits
@@ -20,6 +22,10 @@ from actors.capacity.watch import Watch, WatchSettings
 from actors.capacity.whereabouts import SETTLE_S, EndWorker, Whereabouts
 from actors.events.client import EventsClient
 from actors.events.outbox import Outbox
+from actors.metrics.catalogue import REFUSED
+from actors.metrics.client import start_telling
+from actors.metrics.meters import meters
+from actors.metrics.metric import Role
 from actors.shells import start_named
 
 log = logging.getLogger("lumilink.capacity")
@@ -51,6 +57,15 @@ class CapacityShell:
         )
         for task in self._telling:
             task.add_done_callback(_ended)
+        self._measuring = start_telling(Role.CAPACITY, Role.CAPACITY.value)
+        watch_capacity(
+            meters(),
+            self._ledger,
+            self._admission,
+            lambda: self._watch.open_alerts,
+            lambda: len(self._ingress),
+            settings.metrics_installations,
+        )
 
     def _refused(self) -> int:
         return self._admission.figures(time.monotonic()).refused
@@ -73,7 +88,11 @@ class CapacityShell:
 
     async def admit(self, requests: list[Request], given_up: list[str]) -> list[Answer]:
         """See ``Admission.admit``. One call carries many requests, as a call costs as much as a hundred."""
-        return self._admission.admit(requests, given_up, time.monotonic())
+        answers = self._admission.admit(requests, given_up, time.monotonic())
+        for answer in answers:
+            if isinstance(answer, errors.LumiLinkError):
+                meters().count(REFUSED, answer.code)
+        return answers
 
     async def check(self) -> None:
         """See ``Admission.check``."""

@@ -6,18 +6,20 @@ everything else is done at once, one message at a time.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from actors import errors
-from actors.connection.attachment import Attachment
+from actors.automation.messages import AskApproval, AutomationNews
+from actors.connection.automating import Automating
 from actors.connection.care import Care
 from actors.connection.carrying import Carrying
-from actors.connection.chronicle import Chronicle
+from actors.connection.chronicle import Chronicle, Move
+from actors.connection.closing import Closing, settled
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding, views
 from actors.connection.joining import Joining
 from actors.connection.lodging import Lodging
+from actors.connection.logbook import Logbook
 from actors.connection.messages import (
     AgentGone,
     AskedAgainOverdue,
@@ -29,7 +31,9 @@ from actors.connection.messages import (
     Credit,
     DecideQuestion,
     DescribeSessions,
+    DescribeStatus,
     Detach,
+    EraseSession,
     ForkSession,
     JournalAway,
     ListQuestions,
@@ -39,6 +43,8 @@ from actors.connection.messages import (
     QuestionExpired,
     Readable,
     RequestOverdue,
+    RunAutomation,
+    StatusDue,
     SwitchDue,
     TellAgent,
 )
@@ -50,6 +56,7 @@ from actors.connection.rejoining import Rejoining
 from actors.connection.requests import ClientRequests
 from actors.connection.scope import Scope
 from actors.connection.session import Session
+from actors.connection.status.desk import StatusDesk
 from actors.connection.store import StoredSession
 from actors.connection.switching import Switching
 from actors.connection.table import SessionTable
@@ -62,8 +69,6 @@ from actors.protocol.models import CancelRequestParams
 from actors.protocol.rewrite import UpdateParams
 
 log = logging.getLogger("lumilink.connection")
-
-SETTLE_S = 3.0
 
 
 class ConnectionActor(Actor):
@@ -94,6 +99,7 @@ class ConnectionActor(Actor):
         context, scope, sessions = self.context, self._scope, self._sessions
         settings, me = scope.settings, context.ref
         self._chronicle = Chronicle(sessions)
+        self._logbook = logbook = Logbook(scope.installation, lambda: self._carrying.container_id)
         lodging = Lodging(
             scope.room, me, scope.installation, settings.target, settings.agent_wait_s, self._agent_waits
         )
@@ -103,12 +109,20 @@ class ConnectionActor(Actor):
             self._update_from_agent,
             self._from_agent,
             self._agent_gone,
-            self._chronicle.moved,
+            self._moved,
             lodging,
             scope.lease.placement.worker,
+            logbook.said,
+        )
+        self._automating = Automating(
+            context, scope.automation, lambda *asked: self._deciding.ask_for_run(*asked)
         )
         self._deciding = deciding = Deciding(
-            context, port, settings.question_ttl_s, lambda: self._comeback.wanted()
+            context,
+            port,
+            settings.question_ttl_s,
+            lambda: self._comeback.wanted(),
+            self._automating.approved,
         )
         self._carrying = carrying = Carrying(scope, port, sessions, deciding)
         recall, timeout_s = scope.store.recall, settings.agent_start_timeout_s
@@ -139,6 +153,7 @@ class ConnectionActor(Actor):
             self._carrying,
             self._comeback,
             store.recall,
+            self._automating,
             settings.cancel_grace_s,
             self._agent_stuck,
             self._switching.look,
@@ -149,11 +164,23 @@ class ConnectionActor(Actor):
             self._prompting,
             self._comeback,
             self._deciding,
-            self._close_session,
+            self._automating,
+            lambda *closed: self._closing.close(*closed),
             request_timeout_s=settings.request_timeout_s,
             max_frame_bytes=settings.max_frame_bytes,
         )
         self._joining = Joining(self.context, store, self._prompting)
+        self._status = StatusDesk(self.context, self._port, self._sessions, self._scope.times)
+        self._closing = Closing(
+            self.context,
+            self._port,
+            self._sessions,
+            self._requests,
+            self._chronicle,
+            self._automating,
+            self._stop_if_empty,
+            settings.request_timeout_s,
+        )
 
     def receive(self, message: object) -> object:
         """Take one message; see ``messages.py``."""
@@ -170,11 +197,16 @@ class ConnectionActor(Actor):
                 if session is not None:
                     self._joining.catch_up(session, attachment)
             case OpenSession():
+                self._logbook.hide(message.surroundings)
                 return self.context.run(self._open(message), name="open session")
             case ForkSession():
                 return self.context.run(self._fork(message), name="fork session")
             case AttachSession():
-                self._joining.attach(self._sessions.get(message.session_id), message)
+                session = self._sessions.get(message.session_id)
+                self._joining.attach(session, message)
+                if session is not None:
+                    self._logbook.hide(session.surroundings)
+                    self._status.look()
             case Detach(session_id, attachment):
                 session = self._sessions.get(session_id)
                 if session is not None:
@@ -220,6 +252,19 @@ class ConnectionActor(Actor):
                 return views(self._session(session_id).questions.open())
             case DecideQuestion(session_id):
                 self._deciding.decide(self._session(session_id), message)
+            case EraseSession(session_id):
+                return self.context.run(self._closing.erase(self._session(session_id)), name="erase session")
+            case AutomationNews() | AskApproval():
+                session = self._sessions.get(message.session_id)
+                if session is not None:
+                    self._automating.take(session, message)
+            case RunAutomation(session_id, name, wish):
+                run = self._automating.run_once(self._session(session_id), name, wish)
+                return self.context.run(run, name="automation")
+            case StatusDue(session_id):
+                self._status.due(session_id)
+            case DescribeStatus(session_id):
+                return self._status.describe(self._session(session_id))
             case DescribeSessions():
                 return [session.summary(self._port.describe()) for session in self._sessions]
             case _:
@@ -244,7 +289,7 @@ class ConnectionActor(Actor):
                 session.stream.save()
         self._port.retire()
         try:
-            await _settled(sessions)
+            await settled(sessions)
         finally:
             for session in sessions:
                 self._sessions.remove(session)
@@ -255,11 +300,14 @@ class ConnectionActor(Actor):
     # ------------------------------------------------------------------ sessions
 
     async def _open(self, request: OpenSession) -> None:
-        if not await self._opening.open(request):
+        if await self._opening.open(request):
+            self._status.look()
+        else:
             self.context.stop()
 
     async def _fork(self, request: ForkSession) -> None:
-        await self._opening.fork(request)
+        if await self._opening.fork(request):
+            self._status.look()
         self._stop_if_empty()
 
     def _take_up(self, stored: StoredSession) -> None:
@@ -267,10 +315,13 @@ class ConnectionActor(Actor):
         scope, record = self._scope, stored.record
         session = scope.store.restore(stored, scope.lease, self._session_lost)
         self._sessions.add(session)
+        self._logbook.hide(session.surroundings)
         self._carrying.take_up(session)
         self._prompting.finish_stored(session, record.turn)
         for question in record.asked:
             session.void_stored(question)
+        self._automating.loaded(session)
+        self._status.look()
         if session.cut_off or session.questions.has_untold:
             self._comeback.begin(errors.AgentClosedError("the worker of the agent went away"))
 
@@ -291,28 +342,6 @@ class ConnectionActor(Actor):
         if isinstance(error, errors.FenceRefusedError):
             self._scope.lease.refused()
         self.context.stop()
-
-    def _close_session(self, session: Session, attachment: Attachment, request: Envelope) -> None:
-        self._requests.end(session)
-        session.closed = True
-        self._chronicle.left(session, self._port.state)
-        session.stream.save()
-        self._sessions.remove(session)
-        self.context.run(self._close_everywhere(session, attachment, request), name="close session")
-
-    async def _close_everywhere(self, session: Session, attachment: Attachment, request: Envelope) -> None:
-        """The client is answered once the journal knows that the session is closed."""
-        await _settled([session])
-        attachment.say_now(request.raw_id, compose.response(request.echo_id, {}))
-        session.end_attachments(errors.SessionClosedError("the session was closed by a client"))
-        assert request.method is not None
-        try:
-            if self._port.offers("sessionCapabilities", request.method.removeprefix("session/")):
-                params = {"sessionId": session.agent_id}
-                await self._port.call(request.method, params, self._scope.settings.request_timeout_s)
-        except errors.LumiLinkError as error:
-            log.info("the agent did not close its session: %s", error)
-        self._stop_if_empty()
 
     # ------------------------------------------------------------------ the agent
 
@@ -371,6 +400,11 @@ class ConnectionActor(Actor):
         self.context.run(self._port.let_go(), name="end a stuck agent")
         self._comeback.leave(error)
 
+    def _moved(self, move: Move) -> None:
+        self._chronicle.moved(move)
+        self._logbook.moved(move)
+        self._status.stir()
+
     def _agent_gone(self, gone: AgentGone) -> None:
         """Its sessions stay. Whoever dials closes the link, also one that ended by itself."""
         if gone.closed.clean:
@@ -384,13 +418,3 @@ class ConnectionActor(Actor):
             session.notice(notice(NoticeKind.AGENT_CLOSED), detail=gone.closed.reason)
         if not self._opening.is_under_way:
             self._comeback.begin(errors.AgentClosedError(gone.closed.reason))
-
-
-async def _settled(sessions: list[Session]) -> None:
-    """Wait until all that happened is in the journal, at most SETTLE_S seconds."""
-    try:
-        async with asyncio.timeout(SETTLE_S):
-            for session in sessions:
-                await session.stream.settled()
-    except TimeoutError:
-        log.warning("the journal does not take the end of %d sessions in time", len(sessions))

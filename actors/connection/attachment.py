@@ -38,7 +38,7 @@ class Attachment:
     called when the session's side ends it, so that its stream can be forgotten. ``gone`` means that nothing
     is shown any more, whoever ended it. ``role`` is what the client is in the session. ``witness_of`` is the
     session whose turns it is told of, and its own prompts and decisions shown as everyone else's; empty if it
-    did not ask for that.
+    did not ask for that. If it ``wants_status``, ``status_told`` numbers what it was told of that last.
     """
 
     __slots__ = (
@@ -53,7 +53,9 @@ class Attachment:
         "gone",
         "position",
         "role",
+        "status_told",
         "stream",
+        "wants_status",
         "witness_of",
     )
 
@@ -65,12 +67,16 @@ class Attachment:
         on_end: Callable[[Attachment], None] = _nobody,
         role: Role = Role.DRIVER,
         witness_of: str = "",
+        *,
+        wants_status: bool = False,
     ) -> None:
         self.channel = channel
         self.stream = stream
         self.client = client
         self.role = role
         self.witness_of = witness_of
+        self.wants_status = wants_status
+        self.status_told = 0
         self.position = 0
         self.gone = False
         self._on_end = on_end
@@ -137,6 +143,14 @@ class Attachment:
         """Answer the request that opens or closes the view: it waits neither for a window nor for events."""
         if not self.gone:
             self._send_private(request_id, message)
+
+    def hint(self, message: bytes, number: int) -> bool:
+        """Tell a live status, which is worth nothing later: whether that was possible at once."""
+        if self._lagging or self._private or self._is_full():
+            return False
+        self.status_told = number
+        self._send_private(b"", message)
+        return True
 
     def grant(self, frames: int, size: int) -> None:
         """The client has taken that much: widen the window again, never beyond what it was.

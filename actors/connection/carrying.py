@@ -6,6 +6,7 @@ One connection has one agent at a time, over ACP or over HTTP, and so all of its
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 from actors import errors
@@ -19,6 +20,8 @@ from actors.connection.port import AgentPort
 from actors.connection.scope import Scope
 from actors.connection.session import Session
 from actors.connection.table import SessionTable
+from actors.metrics.catalogue import ACP_SAMPLES, FALLBACKS, HANDSHAKE_SECONDS, HANDSHAKES
+from actors.metrics.meters import meters
 from actors.migration.contract import Chosen, FellBack, SampleKind
 from actors.protocol.agent_protocol import AgentProtocol
 from actors.protocol.envelope import Envelope, MessageKind, error_of
@@ -53,6 +56,11 @@ class Carrying:
     def protocol(self) -> AgentProtocol:
         """By which the agent is reached now, or would be."""
         return self._port.protocol
+
+    @property
+    def container_id(self) -> str:
+        """The container that the connection leads to, as records call it."""
+        return self._container_id or container_called(self._scope.settings.target.label)
 
     # ------------------------------------------------------------------ before a dial
 
@@ -96,18 +104,25 @@ class Carrying:
         """Reach the agent and shake hands; raises what ``AgentPort.open`` raises, and InvalidParamsError for
         a container that its address needs and nobody named.
         """
-        target = self._targets[self.protocol].filled(self._container_id, self._scope.workspace_id)
+        target = self._targets[self.protocol].filled(
+            self._container_id, self._scope.workspace_id, self._scope.installation
+        )
+        protocol, began = self.protocol, time.monotonic()
         try:
             await self._port.open(target, cwd, client_initialize)
         except errors.LumiLinkError as error:
+            meters().count(HANDSHAKES, protocol.value, "failed")
             if is_of_agent(error):
                 self.note(SampleKind.HANDSHAKE, ok=False)
             raise
+        meters().count(HANDSHAKES, protocol.value, "ok")
+        meters().observe(HANDSHAKE_SECONDS, time.monotonic() - began, protocol.value)
         self.note(SampleKind.HANDSHAKE, ok=True)
 
     def note(self, kind: SampleKind, *, ok: bool) -> None:
         """A sample for the workspace's standing, if it was over ACP."""
         if self.protocol is AgentProtocol.ACP:
+            meters().count(ACP_SAMPLES, kind.value, "ok" if ok else "failed")
             p95_ms, probes = self._port.latency_p95_ms, self._chosen.is_probe
             self._scope.standing.note(kind, ok=ok, is_probe=probes, latency_p95_ms=p95_ms)
 
@@ -138,7 +153,9 @@ class Carrying:
         if not all(session.carriage.fallback_enabled for session in self._sessions):
             return errors.AgentCapabilityError.code
         try:
-            target = self._targets[to].filled(self._container_id, self._scope.workspace_id)
+            target = self._targets[to].filled(
+                self._container_id, self._scope.workspace_id, self._scope.installation
+            )
         except errors.InvalidParamsError as error:
             return error.code
         return "" if await is_listening(target, REACH_S) else errors.AgentUnreachableError.code
@@ -182,6 +199,7 @@ class Carrying:
 
     def _tell_of_fallback(self, session: Session, error: errors.LumiLinkError) -> None:
         log.warning("session %s goes on over HTTP: %s", session.session_id, error)
+        meters().count(FALLBACKS, error.category.value)
         session.notice(
             notice(NoticeKind.FELL_BACK), code=error.code, category=error.category.value, detail=error.detail
         )

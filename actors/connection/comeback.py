@@ -19,6 +19,8 @@ from actors.connection.session import Session
 from actors.connection.table import SessionTable
 from actors.kernel.actor import ActorContext
 from actors.kernel.timers import Timer
+from actors.metrics.catalogue import RECONNECTS
+from actors.metrics.meters import meters
 from actors.protocol.agent_protocol import AgentProtocol
 
 PROVEN_S = 60.0
@@ -161,6 +163,7 @@ class Comeback:
 
     def _is_back(self) -> None:
         self._back_at = asyncio.get_running_loop().time()
+        meters().count(RECONNECTS, "back")
         self._notice(NoticeKind.AGENT_BACK)
         self._decide(None)
 
@@ -173,6 +176,7 @@ class Comeback:
         if is_there:
             self._decide(None)
             return
+        meters().count(RECONNECTS, "lost")
         self._notice(NoticeKind.AGENT_LOST)
         for session in self._sessions:
             self._on_lost(session)

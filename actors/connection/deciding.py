@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 from actors import errors
+from actors.automation.messages import AskApproval
+from actors.connection.automating import permission
 from actors.connection.messages import (
     AskedAgainOverdue,
     DecideQuestion,
@@ -26,7 +28,7 @@ from actors.connection.questions import Decision, DecisionState, Question
 from actors.connection.session import Session
 from actors.kernel.actor import ActorContext
 from actors.protocol import compose
-from actors.protocol.envelope import Envelope
+from actors.protocol.envelope import Envelope, parse
 from actors.protocol.members import split
 
 log = logging.getLogger("lumilink.connection")
@@ -44,10 +46,15 @@ SAFE_ANSWERS: Final[dict[str, dict[str, object]]] = {
 _NO_ID: Final = msgspec.Raw(b"null")
 
 
+def _nobody(_key: str, _answer: bytes) -> None:
+    """No run has asked."""
+
+
 class Deciding:
     """Settles the questions of one connection's sessions.
 
-    ``call_back`` is called when there is a decision that an agent which is away should be told.
+    ``call_back`` is called when there is a decision that an agent which is away should be told; ``tell_run``
+    gets the answers to what runs of the automation asked, by their keys.
     """
 
     def __init__(
@@ -56,11 +63,13 @@ class Deciding:
         port: AgentPort,
         question_ttl_s: float,
         call_back: Callable[[], None],
+        tell_run: Callable[[str, bytes], None] = _nobody,
     ) -> None:
         self._context = context
         self._port = port
         self._question_ttl_s = question_ttl_s
         self._call_back = call_back
+        self._tell_run = tell_run
 
     def ask(self, session: Session, request: Envelope) -> None:
         """The agent asks. Raises MailboxFullError where 256 questions are open."""
@@ -68,7 +77,21 @@ class Deciding:
         if known is not None:
             self._tell_agent(session, known.question_id)
             return
-        question = session.ask(request)
+        self._expect(session, session.ask(request))
+
+    def ask_for_run(self, session: Session, asking: AskApproval) -> None:
+        """A run of the session's automation asks. Where it cannot be asked, it was not approved."""
+        if any(one.run == asking.key for one in session.questions.open()):
+            return
+        try:
+            question = session.ask(parse(permission(session, asking)))
+        except errors.MailboxFullError:
+            self._tell_run(asking.key, b"{}")
+            return
+        question.run = asking.key
+        self._expect(session, question)
+
+    def _expect(self, session: Session, question: Question) -> None:
         expiry = QuestionExpired(session.session_id, question.question_id)
         self._context.after(self._question_ttl_s, expiry)
 
@@ -127,6 +150,10 @@ class Deciding:
         """Send what must not get lost: where the agent does not read, a little later."""
         decision = session.questions.untold(question_id)
         if decision is None or not decision.committed or decision.question.is_suspended:
+            return
+        if decision.question.run:
+            session.questions.told(decision)
+            self._tell_run(decision.question.run, msgspec.json.encode(decision.answer))
             return
         try:
             self._port.send(decision.frame)

@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     """A question needs no answer any more: told to those who were asked and did not answer it."""
     TURN_STARTED = "turn-started"
     """A prompt's turn has come. Shown to nobody."""
+    ANSWERED = "answered"
+    """The agent has ended it, and GitHub automation follows. Shown to nobody."""
     TURN_ENDED = "turn-ended"
     """What came of it. Shown to nobody; who asked is answered."""
     ACTIVATED = "activated"

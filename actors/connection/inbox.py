@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
+from collections.abc import Callable
 
 from actors.agents.link import AgentLink, LinkClosed
 from actors.connection.messages import AgentGone, Readable
 from actors.errors import ActorStoppedError, MailboxFullError
 from actors.kernel.ref import ActorRef
+from actors.metrics.tally import TALLY
 
 log = logging.getLogger("lumilink.agent")
 
@@ -25,14 +28,31 @@ RETRY_S = 0.05
 READABLE = Readable()
 
 
+def _unheard(_line: str) -> None:
+    """Nobody but our own log wants to know."""
+
+
 class AgentInbox:
     """The ``AgentListener`` of one connection."""
 
-    __slots__ = ("_bytes", "_closed", "_frames", "_link", "_owner", "_paused", "_pressed", "_told", "label")
+    __slots__ = (
+        "_arrived",
+        "_bytes",
+        "_closed",
+        "_frames",
+        "_link",
+        "_on_log",
+        "_owner",
+        "_paused",
+        "_pressed",
+        "_told",
+        "label",
+    )
 
-    def __init__(self, owner: ActorRef, label: str) -> None:
+    def __init__(self, owner: ActorRef, label: str, on_log: Callable[[str], None] = _unheard) -> None:
         self.label = label
         self._owner = owner
+        self._on_log = on_log
         self._frames: deque[bytes] = deque()
         self._bytes = 0
         self._link: AgentLink | None = None
@@ -40,6 +60,7 @@ class AgentInbox:
         self._paused = False
         self._pressed = False
         self._told = False
+        self._arrived = 0.0
 
     def bind(self, link: AgentLink) -> None:
         """The link whose reading is paused when the inbox is full."""
@@ -60,12 +81,15 @@ class AgentInbox:
         self._bytes += len(frame)
         if not self._told:
             self._tell()
+            if TALLY.times_next():
+                self._arrived = time.monotonic()
         if not self._paused and (len(self._frames) > PAUSE_AT_FRAMES or self._bytes > PAUSE_AT_BYTES):
             self._pause()
 
     def agent_log(self, line: str) -> None:
         """A line of the agent's standard error."""
         log.info("%s: %s", self.label, line)
+        self._on_log(line)
 
     def agent_closed(self, closed: LinkClosed) -> None:
         """Told to the actor once it has read every frame."""
@@ -78,6 +102,7 @@ class AgentInbox:
         if self._frames:
             frame = self._frames.popleft()
             self._bytes -= len(frame)
+            TALLY.arrived, self._arrived = self._arrived, 0.0
             if (
                 self._paused
                 and len(self._frames) * 4 <= PAUSE_AT_FRAMES

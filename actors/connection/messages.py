@@ -9,6 +9,7 @@ from typing import Protocol
 from actors import errors
 from actors.agents.link import LinkClosed
 from actors.agents.target import AgentTarget
+from actors.automation.order import Wish
 from actors.connection.attachment import Attachment
 from actors.connection.events import Asker
 from actors.connection.reconnecting import ReconnectPolicy
@@ -54,7 +55,7 @@ class SessionDirectory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Dial the agent and start a session on it: ``session/new``."""
+    """Dial the agent and start a session on it: ``session/new``. ``user`` is who opens it."""
 
     session_id: str
     attachment: Attachment
@@ -62,6 +63,7 @@ class OpenSession:
     client_initialize: bytes
     cwd: str
     surroundings: bytes = surroundings.NONE
+    user: str = ""
 
 
 class AttachMode(StrEnum):
@@ -228,6 +230,25 @@ class BringBack:
 
 
 @dataclass(frozen=True, slots=True)
+class RunAutomation:
+    """Ask: run a session's automation, for a caller over HTTP; answered with JSON of what came of it.
+
+    The same ``name`` asks for the same run.
+    """
+
+    session_id: str
+    name: str
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class EraseSession:
+    """Ask: end a session whose conversation is to go; answered with None when nothing of it is held."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DescribeSessions:
     """Ask: a list of ``SessionSummary``."""
 
@@ -250,6 +271,20 @@ class SessionSummary:
     turn: str
     loaded: bool = True
     connection: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeStatus:
+    """Ask: the live status of a session, as JSON."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDue:
+    """Time to look whether somebody is to be told how a session fares."""
+
+    session_id: str
 
 
 class Readable:

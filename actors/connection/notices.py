@@ -57,6 +57,11 @@ class NoticeKind(StrEnum):
     JOURNAL_AWAY = "journal-away"
     JOURNAL_BACK = "journal-back"
     REFUSED = "refused"
+    AUTOMATION_DONE = "automation-done"
+    AUTOMATION_SKIPPED = "automation-skipped"
+    AUTOMATION_FAILED = "automation-failed"
+    AUTOMATION_DEFERRED = "automation-deferred"
+    AUTOMATION_PULL_REQUEST = "automation-pull-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,11 @@ _TABLE: Final[Mapping[NoticeKind, tuple[Severity, Entry, str]]] = MappingProxyTy
         ),
         NoticeKind.JOURNAL_BACK: (_INFO, Entry.INFO, "The journal is back."),
         NoticeKind.REFUSED: (_WARNING, Entry.INFO, "{why}"),
+        NoticeKind.AUTOMATION_DONE: (_INFO, Entry.AUTOMATION, "{toast}"),
+        NoticeKind.AUTOMATION_SKIPPED: (_INFO, Entry.AUTOMATION, "{toast}"),
+        NoticeKind.AUTOMATION_FAILED: (_ERROR, Entry.AUTOMATION, "{toast}"),
+        NoticeKind.AUTOMATION_DEFERRED: (_WARNING, Entry.AUTOMATION, "{toast}"),
+        NoticeKind.AUTOMATION_PULL_REQUEST: (_INFO, Entry.AUTOMATION, "{toast}"),
     }
 )
 

@@ -44,6 +44,7 @@ class _Wanted:
     initialize: bytes
     surroundings: bytes
     carriage: Carriage
+    user: str = ""
     choices: tuple[Choice, ...] = ()
 
 
@@ -147,7 +148,9 @@ class Opening:
             failure = error
             answer = await self._begin_over_http(request, carriage, failure)
         around = request.surroundings
-        made = _Wanted(request.session_id, request.cwd, request.client_initialize, around, carriage)
+        made = _Wanted(
+            request.session_id, request.cwd, request.client_initialize, around, carriage, request.user
+        )
         session = self._opened(made, request.attachment, request.request, answer)
         if failure is not None:
             self._carrying.began_over_http(session, failure)
@@ -193,7 +196,13 @@ class Opening:
         answer = await self._ask(parse(frame))
         carriage, chosen = source.carriage.forked(), tuple(source.choices)
         made = _Wanted(
-            request.new_session_id, source.cwd, source.initialize, source.surroundings, carriage, chosen
+            request.new_session_id,
+            source.cwd,
+            source.initialize,
+            source.surroundings,
+            carriage,
+            source.user,  # the conversation is still that of whoever began it
+            chosen,
         )
         self._opened(made, request.attachment, request.request, answer)
 
@@ -239,6 +248,7 @@ class Opening:
             updated_at=now_iso(),
             choices=wanted.choices,
             carriage=wanted.carriage,
+            user=wanted.user,
         )
         return self._scope.store.begin(begun, wanted.surroundings, self._scope.lease, self._on_lost)
 

@@ -48,7 +48,8 @@ class AgentPort:
 
     ``life`` is that of the worker, for agents that are processes of it. ``on_update`` gets each plain
     ``session/update`` with its frame, and says whether that was all. Of the rest ``on_message`` gets every
-    request and notification; answers go to who asked. ``on_move`` hears of each change of state.
+    request and notification; answers go to who asked. ``on_move`` hears of each change of state,
+    ``on_log`` of each line that the agent writes to its standard error.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class AgentPort:
         on_move: Callable[[Move], None],
         lodging: Lodging,
         life: str = "",
+        on_log: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.state = ConnectionState.DISCONNECTED
         self.target = settings.target
@@ -75,10 +77,11 @@ class AgentPort:
         self._on_message = on_message
         self._on_gone = on_gone
         self._on_move = on_move
+        self._on_log = on_log
         self._owner = owner
         self._life = life
         self._calls = AgentCalls()
-        self._inbox = AgentInbox(owner, self.target.label)
+        self._inbox = AgentInbox(owner, self.target.label, on_log)
         self._link: AgentLink | None = None
         self.health = ConnectionHealth()
         self.progress = Progress(settings.stall_timeout_s)
@@ -155,7 +158,7 @@ class AgentPort:
 
     async def _open(self, cwd: str, client_initialize: bytes) -> None:
         settings = self._settings
-        self._inbox = AgentInbox(self._owner, self.target.label)
+        self._inbox = AgentInbox(self._owner, self.target.label, self._on_log)
         self._inbox.press(self._pressed)
         options = DialOptions(
             cwd=cwd,

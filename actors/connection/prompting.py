@@ -14,7 +14,9 @@ from typing import Final
 import msgspec
 
 from actors import errors
+from actors.automation.order import Wish
 from actors.connection.attachment import Attachment
+from actors.connection.automating import Automating, left, wish_of
 from actors.connection.carrying import Carrying, asks_for_login
 from actors.connection.comeback import Comeback
 from actors.connection.events import Asker
@@ -24,7 +26,7 @@ from actors.connection.recall import Recall
 from actors.connection.record import OpenTurn
 from actors.connection.recount import preceded
 from actors.connection.session import Session
-from actors.connection.turns import CANCELLED, Outcome, Turn, TurnEnd
+from actors.connection.turns import CANCELLED, Answered, Outcome, Turn, TurnEnd
 from actors.kernel.actor import ActorContext
 from actors.migration.contract import SampleKind
 from actors.protocol import compose, rewrite
@@ -51,6 +53,7 @@ class Prompting:
         carrying: Carrying,
         comeback: Comeback,
         recall: Recall,
+        automating: Automating,
         cancel_grace_s: float,
         on_stuck: Callable[[errors.LumiLinkError], None],
         on_between: Callable[[], None],
@@ -60,6 +63,7 @@ class Prompting:
         self._carrying = carrying
         self._comeback = comeback
         self._recall = recall
+        self._automating = automating
         self._cancel_grace_s = cancel_grace_s
         self._on_stuck = on_stuck
         self._on_between = on_between
@@ -79,7 +83,7 @@ class Prompting:
             return
         if session.stream.is_full:
             raise errors.JournalBehindError("too much waits for the journal", 1.0)
-        turn = Turn(message, [asker], prompt_id)
+        turn = Turn(message, [asker], prompt_id, wish=_wish(params))
         place = session.turns.add(turn)
         if place == 0:
             self._start(session, turn)
@@ -111,6 +115,9 @@ class Prompting:
         turn = session.turns.running
         if turn is None:
             return
+        if turn.answered is not None:
+            self._finish(session, turn, left(turn.answered))
+            return
         if turn.call is None:
             self._finish(session, turn, CANCELLED)
             return
@@ -123,8 +130,11 @@ class Prompting:
         """``$/cancel_request`` for a prompt that the agent does not have yet; false if there is none."""
         turn = session.turns.drop(asker)
         running = session.turns.running
-        if turn is None and running is not None and asker in running.askers and running.call is None:
-            turn = running
+        if turn is None and running is not None and asker in running.askers:
+            if running.answered is not None:
+                self._finish(session, running, left(running.answered))
+                return True
+            turn = running if running.call is None else None
         if turn is not None:
             self._finish(session, turn, CANCELLED)
         return turn is not None
@@ -140,7 +150,7 @@ class Prompting:
     def unstick(self, session: Session) -> None:
         """The agent is stuck in its turn: cancel it, and if that does not help, end it without the agent."""
         turn = session.turns.running
-        if turn is None or turn.call is None or turn.cancel_asked:
+        if turn is None or turn.call is None or turn.cancel_asked or turn.answered is not None:
             return
         turn.cancel_asked = True
         self._context.after(self._cancel_grace_s, CancelOverdue(turn.call, stuck=True))
@@ -151,6 +161,9 @@ class Prompting:
         self._drop_waiting(session)
         turn = session.turns.running
         if turn is None:
+            return
+        if turn.answered is not None:
+            self._finish(session, turn, left(turn.answered))
             return
         if turn.call is None:
             self._finish(session, turn, CANCELLED)
@@ -167,17 +180,27 @@ class Prompting:
         turn = session.turns.running
         if turn is None:
             return
-        if turn.call is None:
+        if turn.answered is not None:
+            self._finish(session, turn, left(turn.answered))
+        elif turn.call is None:
             self._finish(session, turn, again)
         else:
             cut = Outcome.of_error(TurnEnd.INTERRUPTED, errors.TurnInterruptedError(why))
             self._finish(session, turn, cut)
 
     def finish_stored(self, session: Session, begun: OpenTurn | None) -> None:
-        """Another process began a turn and is gone: nobody can end it any more but we."""
+        """Another process began a turn and is gone: nobody can end it any more but we.
+
+        Where its agent had ended it, the turn goes on with what follows then.
+        """
         if begun is None:
             return
         turn = Turn(None, [Asker(begun.client, begun.request_id)], begun.prompt_id, begun.number)
+        turn.answered = Answered.unpacked(begun.answered)
+        if turn.answered is not None:
+            session.turns.go_on_with(turn)
+            self._automate(session, turn, turn.answered)
+            return
         turn.outcome = Outcome.of_error(
             TurnEnd.INTERRUPTED, errors.TurnInterruptedError("the worker of the session went away")
         )
@@ -247,7 +270,7 @@ class Prompting:
                 session.carriage.heard = None
             if isinstance(outcome, errors.LumiLinkError) or not asks_for_login(outcome):
                 self._judge(ended)
-            self._finish(session, turn, ended)
+            self._conclude(session, turn, ended)
 
         self._port.lodging.works()
         prompt = preceded(turn.prompt, turn.context) if turn.context else turn.prompt
@@ -266,6 +289,26 @@ class Prompting:
             self._failures = 0
             count = FAILURES_IN_A_ROW
             self._comeback.leave(errors.AgentProtocolError(f"{count} turns failed one after the other"))
+
+    def _conclude(self, session: Session, turn: Turn, ended: Outcome) -> None:
+        """The agent has ended the turn: automation follows, if it should, and then the turn's end."""
+        order = self._automating.order_of(session, turn, ended)
+        if order is None:
+            self._finish(session, turn, ended)
+            return
+        answered = Answered(ended, order)
+        session.answer_turn(turn, answered, lambda: self._automate(session, turn, answered))
+
+    def _automate(self, session: Session, turn: Turn, answered: Answered) -> None:
+        if turn.outcome is not None:
+            return
+        with contextlib.suppress(errors.ActorStoppedError):  # then the turn is about to be interrupted
+            self._context.run(self._automate_and_finish(session, turn, answered), name="automate a turn")
+
+    async def _automate_and_finish(self, session: Session, turn: Turn, answered: Answered) -> None:
+        outcome = await self._automating.carry_out(session, answered)
+        if turn.outcome is None:
+            self._finish(session, turn, outcome)
 
     def _finish(self, session: Session, turn: Turn, outcome: Outcome) -> None:
         following = session.turns.finish(turn, outcome)
@@ -341,6 +384,11 @@ class _OurMeta(msgspec.Struct, rename="camel"):
 
 class _Meta(msgspec.Struct):
     lumilink: _OurMeta = msgspec.field(default_factory=_OurMeta)
+
+
+def _wish(params: PromptParams) -> Wish:
+    """What the prompt says of automation."""
+    return wish_of(bytes(params.meta)) if isinstance(params.meta, msgspec.Raw) else Wish()
 
 
 def _prompt_id(params: PromptParams) -> str | None:

@@ -44,6 +44,7 @@ class Question:
     ``message`` is what clients get; ``agent_id`` its id at the agent, as JSON text, empty while it is
     suspended; ``seq`` its event. ``asked`` is the client that was asked, if it was one alone and there was
     one; else empty. ``digest`` tells what is asked where the message is not there any more.
+    ``run`` is the key of the automation's run that asks, where it is not the agent.
     """
 
     question_id: str
@@ -53,6 +54,7 @@ class Question:
     seq: int
     asked: str = ""
     digest: bytes = b""
+    run: str = ""
 
     @property
     def is_shared(self) -> bool:
@@ -98,7 +100,8 @@ class Decision:
     @property
     def is_kept(self) -> bool:
         """Whether it outlives this process: what nobody decided is decided anew, if it is asked again."""
-        return self.state is DecisionState.ANSWERED and self.question.is_shared
+        is_answered = self.state is DecisionState.ANSWERED
+        return is_answered and self.question.is_shared and not self.question.run
 
 
 def is_shared(method: str) -> bool:
@@ -150,7 +153,7 @@ class Questions:
     def withdraw(self, agent_id: bytes) -> Question | None:
         """The agent no longer wants the answer to its request ``agent_id``."""
         for question in self._open.values():
-            if question.agent_id == agent_id:
+            if question.agent_id == agent_id and not question.run:
                 return self._open.pop(question.question_id)
         return None
 
@@ -199,7 +202,8 @@ class Questions:
             del self._open[question.question_id]
         self._untold = {key: one for key, one in self._untold.items() if one.question.is_shared}
         for question in (*self._open.values(), *(one.question for one in self._untold.values())):
-            question.suspend()
+            if not question.run:
+                question.suspend()
         return left
 
     def asked_again(self, request: Envelope) -> Question | None:

@@ -10,18 +10,23 @@ import msgspec
 from actors import errors
 from actors.connection.carriage import Carriage
 from actors.connection.choices import Choice
+from actors.connection.status.times import TurnTook
 
 REMEMBERED = 32
 """So many outcomes of prompts are found again by another process."""
 
 
 class OpenTurn(msgspec.Struct, frozen=True, array_like=True):
-    """A turn that has begun and has not ended."""
+    """A turn that has begun and has not ended.
+
+    ``answered`` is what ``Answered`` packs, where the agent has ended it and automation follows.
+    """
 
     number: int
     prompt_id: str | None
     client: str
     request_id: bytes
+    answered: bytes = b""
 
 
 class EndedTurn(msgspec.Struct, frozen=True, array_like=True):
@@ -61,8 +66,10 @@ class SessionRecord(msgspec.Struct, frozen=True):
 
     ``setup`` is the result of ``session/new`` as the client got it, ``initialize`` the params of the client's
     own ``initialize``, ``sealed`` what ``surroundings_of`` told, which holds secrets. A closed session stays
-    in the journal and is not opened again. ``cut_off``: the agent, or we, went away in a turn, and it has not
-    been asked yet what it said meanwhile.
+    in the journal and is not opened again. ``user`` is who opened it, or what it was forked from; empty where
+    nobody in particular did. ``cut_off``: the agent, or we, went away in a turn, and it has not been asked
+    yet what it said meanwhile. ``automated`` is the newest entry of the automations that it was told of,
+    ``took`` how long its last turns took.
     """
 
     installation: str
@@ -85,6 +92,9 @@ class SessionRecord(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     untold: tuple[UntoldAnswer, ...] = ()
     carriage: Carriage = msgspec.field(default_factory=Carriage)
+    user: str = ""
+    automated: int = 0
+    took: tuple[TurnTook, ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()

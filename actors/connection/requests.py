@@ -9,8 +9,9 @@ from collections.abc import Callable
 import msgspec
 
 from actors import errors
-from actors.connection import choices, notices
+from actors.connection import automating, choices, notices
 from actors.connection.attachment import Attachment
+from actors.connection.automating import Automating
 from actors.connection.comeback import Comeback
 from actors.connection.deciding import Deciding
 from actors.connection.events import Asker
@@ -21,6 +22,7 @@ from actors.connection.prompting import Prompting
 from actors.connection.roles import Role
 from actors.connection.session import Session
 from actors.kernel.actor import ActorContext
+from actors.metrics.faults import count_fault
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, request_id_of
 from actors.protocol.models import CancelRequestParams
@@ -40,6 +42,7 @@ class ClientRequests:
         prompting: Prompting,
         comeback: Comeback,
         deciding: Deciding,
+        automating: Automating,
         close: Callable[[Session, Attachment, Envelope], None],
         *,
         request_timeout_s: float,
@@ -50,6 +53,7 @@ class ClientRequests:
         self._prompting = prompting
         self._comeback = comeback
         self._deciding = deciding
+        self._automating = automating
         self._close = close
         self._request_timeout_s = request_timeout_s
         self._max_frame_bytes = max_frame_bytes
@@ -98,6 +102,8 @@ class ClientRequests:
     def _request(self, session: Session, attachment: Attachment, message: Envelope) -> None:
         if message.method == "session/prompt":
             self._prompting.prompt(session, attachment, message)
+        elif message.method == automating.METHOD:
+            self._automating.request(session, attachment, message)
         elif message.method in ("session/close", "session/delete"):
             self._close(session, attachment, message)
         else:
@@ -187,6 +193,7 @@ def _note_choice(session: Session, request: Envelope, outcome: Envelope | errors
 
 
 def _refuse(session: Session, attachment: Attachment, request_id: bytes, error: errors.LumiLinkError) -> None:
+    count_fault(error)
     refusal = compose.error_response(msgspec.Raw(request_id), error)
     attachment.say(request_id, refusal, session.stream.last_seq)
 
@@ -204,11 +211,14 @@ def _answer_frame(outcome: Envelope | errors.LumiLinkError, session: Session, re
     if isinstance(outcome, errors.RequestCancelledError):
         return compose.response(client_id, CANCELLED)
     if isinstance(outcome, errors.LumiLinkError):
+        count_fault(outcome)
         return compose.error_response(client_id, outcome)
     try:
         frame = rewrite.with_id(outcome, client_id)
     except errors.ParseError as error:  # nested so deep that it cannot be taken apart
-        return compose.error_response(client_id, errors.AgentProtocolError(error.detail))
+        bad = errors.AgentProtocolError(error.detail)
+        count_fault(bad)
+        return compose.error_response(client_id, bad)
     if outcome.kind is MessageKind.RESPONSE and session.agent_id.encode() in frame:
         with contextlib.suppress(errors.ProtocolFault):  # it is named elsewhere in the result
             frame = rewrite.with_result_session(frame, session.agent_id, session.session_id)

@@ -23,6 +23,7 @@ class Role(StrEnum):
 class _Ours(Struct):
     role: Role = Role.DRIVER
     turns: bool = False
+    status: bool = False
 
 
 class _Meta(Struct):
@@ -41,6 +42,11 @@ def role_of(request: Envelope) -> Role:
 def wants_turns(request: Envelope) -> bool:
     """``_meta.lumilink.turns``: whether it is to be told of turns, see ``turn_notices.py``."""
     return _ours_of(request).turns
+
+
+def wants_status(request: Envelope) -> bool:
+    """``_meta.lumilink.status``: whether it is to be told of the live status, see ``status/``."""
+    return _ours_of(request).status
 
 
 def _ours_of(request: Envelope) -> _Ours:

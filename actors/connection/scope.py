@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.agents.room import AgentRoom
+from actors.connection.automating import AutomationDesk, NoAutomation
 from actors.connection.messages import ConnectionSettings, SessionDirectory
+from actors.connection.status.times import OF_A_WORKSPACE, TurnTimes
 from actors.connection.store import SessionStore
 from actors.migration.contract import FellBack, ProtocolStanding, Switched
 from actors.migration.fixed import FixedStanding
@@ -23,7 +25,8 @@ class Scope:
     their agents find memory.
 
     ``standing`` says by which protocol agents are reached; ``tell_workspace`` takes what becomes of that in
-    single sessions, and must not block.
+    single sessions, and must not block. ``automation`` takes what is to become of turns on the forge.
+    ``times`` says how long turns took in it.
     """
 
     installation: str
@@ -35,3 +38,5 @@ class Scope:
     room: AgentRoom
     standing: ProtocolStanding = field(default_factory=FixedStanding)
     tell_workspace: Callable[[FellBack | Switched], None] = _nobody
+    automation: AutomationDesk = field(default_factory=NoAutomation)
+    times: TurnTimes = field(default_factory=lambda: TurnTimes(OF_A_WORKSPACE))

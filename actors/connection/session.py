@@ -16,8 +16,10 @@ from actors import errors
 from actors.connection import notices, record
 from actors.connection.attachment import Attachment
 from actors.connection.choices import Choices
+from actors.connection.clock import TurnClock
 from actors.connection.events import NOBODY, Asker, Event, EventKind, all_but
 from actors.connection.history import History
+from actors.connection.living import LIVING
 from actors.connection.messages import SessionSummary
 from actors.connection.notices import Notice, NoticeKind
 from actors.connection.questions import DecisionState, Question, Questions, is_shared
@@ -25,8 +27,11 @@ from actors.connection.record import OpenQuestion, OpenTurn, SessionRecord, now_
 from actors.connection.replay import ReplayFilter
 from actors.connection.roles import Role
 from actors.connection.sealing import Sealer
+from actors.connection.status.reader import StatusReader
+from actors.connection.status.shape import TurnState
+from actors.connection.status.times import OF_A_SESSION, TurnTimes
 from actors.connection.stream import SessionStream, Then, Writer
-from actors.connection.turns import Outcome, Turn, Turns
+from actors.connection.turns import Answered, Outcome, Turn, TurnEnd, Turns
 from actors.placement.leases import Lease
 from actors.protocol import compose, rewrite
 from actors.protocol.envelope import Envelope
@@ -42,7 +47,8 @@ class Session:
 
     ``stream_name`` is its stream in the journal, whose newest committed event is ``last_seq``. ``lost`` is
     called if the journal refuses the session's events. ``cut_off`` says that the agent went away in the
-    middle of a turn: it may have said more than reached us.
+    middle of a turn: it may have said more than reached us. ``reader`` is there while somebody wants to know
+    of the live status.
     """
 
     def __init__(
@@ -70,15 +76,21 @@ class Session:
         self.sealed = known.sealed
         self.surroundings = surroundings
         self.closed = False
-        self.cut_off = known.cut_off or known.turn is not None
+        self.cut_off = known.cut_off or (known.turn is not None and not known.turn.answered)
         self.replay: ReplayFilter | None = None
         self.history = History(history_bytes, last_seq, newest)
         self.turns = Turns(known.turns, known.ended)
         self.questions = Questions(known.session_id, known.questions, known.untold)
         self.choices = Choices(known.choices)
         self.carriage = known.carriage
+        self.automated = known.automated
+        self.user = known.user
         self.attachments: dict[str, Attachment] = {}
         self.driver = ""
+        self.clock = TurnClock()
+        self.times = TurnTimes(OF_A_SESSION, known.took)
+        self.reader: StatusReader | None = None
+        LIVING.add(self)
         self.stream = SessionStream(
             stream_name,
             writer,
@@ -103,6 +115,7 @@ class Session:
             frame = new
         message = rewrite.forward_update(frame, self.agent_id, self.session_id, self.stream.last_seq + 1)
         self.stream.append(EventKind.UPDATE, message)
+        self.clock.update(self.stream)
         if _NOTED in frame:
             self._take_note(frame)
 
@@ -111,6 +124,7 @@ class Session:
         stream = self.stream
         message = rewrite.write_update(update, self.session_id, stream.last_seq + 1)
         stream.append(EventKind.UPDATE, message)
+        self.clock.update(stream)
         if _NOTED in frame:
             self._take_note(frame)
 
@@ -175,15 +189,17 @@ class Session:
         """A prompt's turn has come: it enters the conversation. ``then`` follows once that is committed."""
         asker = turn.askers[-1]
         number = self.turns.begin(turn)
+        at = now_iso()
         note = {
             "turn": number,
             "promptId": turn.prompt_id,
             "client": asker.client,
             "requestId": msgspec.Raw(asker.request_id),
-            "at": now_iso(),
+            "at": at,
         }
         stream = self.stream
         self.driver = asker.client
+        self.clock.begin(at)
         stream.append(
             EventKind.TURN_STARTED, msgspec.json.encode(note), asker.client, None if prompt else then
         )
@@ -194,10 +210,20 @@ class Session:
             stream.append(EventKind.PROMPT, message, asker.client, None if left else then)
         stream.save()
 
+    def answer_turn(self, turn: Turn, answered: Answered, then: Then) -> None:
+        """Its agent has ended a turn, whose end waits for automation. ``then`` follows once that is known."""
+        turn.answered = answered
+        self.stream.append(EventKind.ANSWERED, answered.outcome.note(turn.number), turn.first.client, then)
+        self.stream.save()
+
     def end_turn(self, turn: Turn, outcome: Outcome) -> None:
         """A turn that had begun is over: all that asked for it are told, once that is committed."""
         seq = self.stream.last_seq + 1
         self.turns.note_end(turn, seq)
+        took_s = self.clock.elapsed_s
+        if took_s is not None and outcome.end is TurnEnd.COMPLETED:
+            self.times.note(took_s)
+        self.clock.end(outcome.end)
         askers = tuple(turn.askers)
         self.touch()
         self.stream.append(
@@ -229,6 +255,12 @@ class Session:
         """
         message = notices.frame(self.session_id, of, more)
         self.stream.append(EventKind.NOTICE, rewrite.with_cursor(message, self.stream.last_seq + 1))
+
+    def tell_automation(self, seq: int, of: Notice, more: dict[str, object]) -> None:
+        """A notice of entry ``seq`` of the automations, once: the record that says so is written with it."""
+        self.automated = seq
+        self.notice(of, **more)
+        self.stream.save()
 
     def note(self, kind: EventKind, about: dict[str, object]) -> None:
         """Keep what is shown to nobody: a CONNECTION or PROTOCOL event."""
@@ -283,11 +315,19 @@ class Session:
 
     def release(self) -> None:
         """It is unloaded: let go of what refers back to it, so that its memory is free at once."""
+        LIVING.discard(self)
+        self.reader = None
         self.stream.release()
+
+    @property
+    def turn_state(self) -> TurnState:
+        """Whether a turn runs, and whether it waits for a person."""
+        if self.turns.running is None:
+            return TurnState.IDLE
+        return TurnState.WAITING if len(self.questions) else TurnState.RUNNING
 
     def summary(self, connection: dict[str, object]) -> SessionSummary:
         """What lists and the topology show, and of its link to the agent."""
-        turn = "idle" if self.turns.running is None else "waiting" if len(self.questions) else "running"
         return SessionSummary(
             self.session_id,
             self.installation,
@@ -297,7 +337,7 @@ class Session:
             self.updated_at,
             len(self.attachments),
             dict(Counter(attachment.role.value for attachment in self.attachments.values())),
-            turn,
+            self.turn_state.value,
             connection=connection,
         )
 
@@ -317,13 +357,16 @@ class Session:
         self.history.extend(events)
         for attachment in self.attachments.values():
             attachment.offer(events)
+        if self.reader is not None:
+            self.reader.take(events)
 
     def _describe(self) -> bytes:
         running = self.turns.running
         open_turn = None
         if running is not None and running.number:
             first = running.askers[-1]
-            open_turn = OpenTurn(running.number, running.prompt_id, first.client, first.request_id)
+            answered = b"" if running.answered is None else running.answered.packed()
+            open_turn = OpenTurn(running.number, running.prompt_id, first.client, first.request_id, answered)
         return record.encode(
             SessionRecord(
                 self.installation,
@@ -346,6 +389,9 @@ class Session:
                 tuple(self.choices),
                 self.questions.untold_answers(),
                 self.carriage,
+                self.user,
+                self.automated,
+                self.times.turns,
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from actors.connection.events import Event, EventKind, to_entry
 from actors.journal.clock import epoch_ms
 from actors.journal.contract import AppendResult, Refused, StreamAppend
 from actors.journal.group_commit import AppendSource
+from actors.metrics.catalogue import ADDED_SECONDS
+from actors.metrics.meters import meters
 from actors.placement.leases import Lease
 
 log = logging.getLogger("lumilink.connection")
@@ -43,6 +46,7 @@ class SessionStream:
     """
 
     __slots__ = (
+        "_arrived",
         "_describe",
         "_lease",
         "_lost",
@@ -52,6 +56,7 @@ class SessionStream:
         "_show",
         "_taken",
         "_thens",
+        "_timed",
         "_under_way",
         "_waiting",
         "_writer",
@@ -83,6 +88,7 @@ class SessionStream:
         self._record_changed = False
         self._over = False
         self._under_way = False
+        self._arrived = self._timed = 0.0
         self._progress = asyncio.Event()
 
     def append(self, kind: EventKind, message: bytes, concerns: str = "", then: Then | None = None) -> None:
@@ -97,6 +103,10 @@ class SessionStream:
         self._waiting.append(Event(self.last_seq, kind, message, concerns))
         if then is not None:
             self._thens[self.last_seq] = then
+
+    def time_from(self, arrived: float) -> None:
+        """Measure how long what was added last takes until it is shown, from when it came in."""
+        self._arrived = arrived
 
     def save(self) -> None:
         """The session's record changed: it goes with the next commit."""
@@ -132,6 +142,7 @@ class SessionStream:
         record = self._describe() if self._record_changed else None
         self._record_changed = False
         self._under_way = True
+        self._timed, self._arrived = self._arrived, 0.0
         now = epoch_ms()
         return StreamAppend(
             self.name,
@@ -157,6 +168,8 @@ class SessionStream:
         except Exception as error:
             log.exception("the events of %s could not be shown", self.name)
             self._give_up(errors.InternalError(f"showing events failed: {type(error).__name__}"))
+        if self._timed:
+            meters().observe(ADDED_SECONDS, time.monotonic() - self._timed)
 
     def _show_all(self, events: list[Event]) -> None:
         """Show what was committed, at one go but for what has to come between."""

@@ -10,8 +10,12 @@ from typing import Final
 import msgspec
 
 from actors import errors
+from actors.automation.order import Order, Wish
 from actors.connection.events import Asker
 from actors.connection.record import REMEMBERED, EndedTurn, EndedTurns
+from actors.metrics.catalogue import TURNS
+from actors.metrics.faults import count_fault
+from actors.metrics.meters import meters
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope
 
@@ -42,6 +46,7 @@ class Outcome:
     @classmethod
     def of_error(cls, end: TurnEnd, error: errors.LumiLinkError) -> Outcome:
         """An outcome that is an error of ours."""
+        count_fault(error)
         members = msgspec.json.decode(compose.error_response(0, error), type=dict[str, msgspec.Raw])
         return cls(end, msgspec.json.encode({"error": members["error"]}))
 
@@ -68,12 +73,29 @@ def outcome_of(note: bytes) -> Outcome:
 CANCELLED: Final = Outcome(TurnEnd.CANCELLED, b'{"result":{"stopReason":"cancelled"}}')
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """A turn that its agent has ended: with which outcome, and what automation was asked for."""
+
+    outcome: Outcome
+    order: Order
+
+    def packed(self) -> bytes:
+        """As a session's record holds it."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Answered | None:
+        """None where there is none."""
+        return msgspec.msgpack.decode(packed, type=cls) if packed else None
+
+
 @dataclass(slots=True, eq=False)
 class Turn:
     """One ``session/prompt``. ``askers`` are told its outcome; ``call`` is its id at the agent.
 
     ``prompt`` is let go once the turn is over: prompts carry images, and outcomes are remembered for long.
-    ``context`` is what its agent is told first, as it has not heard it.
+    ``context`` is what its agent is told first, as it has not heard it. ``wish`` is what its prompt says of
+    automation; once the agent has ``answered``, it is that which the turn's end waits for.
     The turn has an ``outcome`` once it is over, or, if that was in another process, ``ended_seq`` says which
     event tells it.
     """
@@ -87,6 +109,8 @@ class Turn:
     ended_seq: int = 0
     cancel_asked: bool = False
     context: str = field(default="", repr=False)
+    wish: Wish = field(default_factory=Wish)
+    answered: Answered | None = None
     first: Asker = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,10 +180,18 @@ class Turns:
         turn.number = self.count
         return turn.number
 
+    def go_on_with(self, turn: Turn) -> None:
+        """A turn that another process began runs on here."""
+        self.remember(turn)
+        self.running = turn
+
     def finish(self, turn: Turn, outcome: Outcome) -> Turn | None:
         """Note the end of a turn; returns the next one if ``turn`` was the running one."""
         turn.outcome = outcome
         turn.prompt = None
+        if not turn.number:
+            # It never entered the conversation; of the others their end tells.
+            meters().count(TURNS, outcome.end.value)
         if outcome.end is TurnEnd.NEVER_STARTED:
             # The agent never saw it: a client that repeats it, as it was told to, shall not hear this again.
             self._forget(turn)

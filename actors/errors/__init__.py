@@ -12,7 +12,8 @@ The tree::
     │   ├── ConnectionUnknownError
     │   ├── GatewayUnreachableError
     │   ├── TurnInterruptedError
-    │   └── SlowConsumerError
+    │   ├── SlowConsumerError
+    │   └── ForgeUnreachableError
     ├── ProtocolFault              category "protocol": a message that the protocol does not allow
     │   ├── ParseError
     │   ├── InvalidRequestError
@@ -46,7 +47,17 @@ The tree::
     │   ├── QuotaExceededError
     │   ├── RateLimitedError
     │   ├── AgentCapabilityError
-    │   └── RequestCancelledError
+    │   ├── RequestCancelledError
+    │   ├── ForgeLimitError
+    │   ├── ForgeForbiddenError
+    │   ├── ForgeRefusedError
+    │   ├── CredentialMissingError
+    │   ├── CredentialRefusedError
+    │   ├── RepositoryUnknownError
+    │   ├── RepositoryBlockedError
+    │   ├── PushRefusedError
+    │   ├── CheckoutError
+    │   └── ChangesRefusedError
     └── SystemFault                category "system": LumiLink itself cannot, for now or at all
         ├── CapacityError
         ├── AgentMemoryError
@@ -64,6 +75,7 @@ The tree::
         ├── RightsUnavailableError
         ├── JournalUnavailableError
         ├── JournalBehindError
+        ├── BrokerUnavailableError
         ├── RecordsUnavailableError
         ├── FenceRefusedError
         └── SeqConflictError
@@ -94,6 +106,19 @@ from actors.errors.application import (
     SessionNotFoundError,
     WorkerNotFoundError,
     WorkspaceNotFoundError,
+)
+from actors.errors.automation import (
+    ChangesRefusedError,
+    CheckoutError,
+    CredentialMissingError,
+    CredentialRefusedError,
+    ForgeForbiddenError,
+    ForgeLimitError,
+    ForgeRefusedError,
+    ForgeUnreachableError,
+    PushRefusedError,
+    RepositoryBlockedError,
+    RepositoryUnknownError,
 )
 from actors.errors.base import Category, LumiLinkError
 from actors.errors.connection import (
@@ -130,6 +155,7 @@ from actors.errors.system import (
     ActorStoppedError,
     AgentMemoryError,
     AskDeadlineError,
+    BrokerUnavailableError,
     CapacityError,
     FenceRefusedError,
     GatewayStoppingError,
@@ -163,13 +189,22 @@ __all__ = [
     "AskDeadlineError",
     "AuthenticationError",
     "BatchError",
+    "BrokerUnavailableError",
     "CapacityError",
     "Category",
+    "ChangesRefusedError",
+    "CheckoutError",
     "ConflictError",
     "ConnectionFault",
     "ConnectionUnknownError",
+    "CredentialMissingError",
+    "CredentialRefusedError",
     "FenceRefusedError",
     "ForbiddenError",
+    "ForgeForbiddenError",
+    "ForgeLimitError",
+    "ForgeRefusedError",
+    "ForgeUnreachableError",
     "FrameTooLargeError",
     "GatewayStoppingError",
     "GatewayUnreachableError",
@@ -193,12 +228,15 @@ __all__ = [
     "PromptQueueFullError",
     "ProtocolFault",
     "ProtocolMismatchError",
+    "PushRefusedError",
     "QuestionUnknownError",
     "QuotaExceededError",
     "RateLimitedError",
     "RayUnavailableError",
     "RecordNotFoundError",
     "RecordsUnavailableError",
+    "RepositoryBlockedError",
+    "RepositoryUnknownError",
     "RequestCancelledError",
     "ResumeTokenError",
     "ResumeTokenExpiredError",

@@ -140,6 +140,14 @@ class JournalBehindError(SystemFault):
     recovery = "Slow down and send it again; if it keeps happening, look at the journal's disk or server."
 
 
+class BrokerUnavailableError(SystemFault):
+    """The broker that analytics go to does not take them now: away, or not as it should be set up."""
+
+    code = "broker-unavailable"
+    retryable = True
+    recovery = "Nothing is lost; check the broker, its address, its topics and what the user may do there."
+
+
 class RecordsUnavailableError(SystemFault):
     """The records' database cannot be read or written now: away, busy, or not migrated."""
 

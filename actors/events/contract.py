@@ -25,7 +25,7 @@ class LiveEvent(Struct, frozen=True):
     """Something that happened, to be told to an installation.
 
     ``id`` is its own: an event that is posted twice under one id is in the feed once. ``data`` is JSON,
-    ``at`` epoch milliseconds.
+    ``at`` epoch milliseconds. Of one that is a ``copy`` no channel tells: it was told elsewhere.
     """
 
     id: str
@@ -33,6 +33,7 @@ class LiveEvent(Struct, frozen=True):
     name: str
     data: bytes
     at: int
+    copy: bool = False
 
 
 class FeedEvent(Struct, frozen=True, gc=False):

@@ -53,7 +53,7 @@ class FeedRecord(Struct, frozen=True):
             state = STATE_OF.get(event.name)
             if state is not None:
                 alert = msgspec.json.decode(event.data, type=CapacityAlert)
-                record = record.with_alert(alert, state, channels)
+                record = record.with_alert(alert, state, () if event.copy else channels)
         return record
 
     def told(self, delivery: Delivery, *, reached: bool) -> FeedRecord:

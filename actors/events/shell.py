@@ -12,6 +12,10 @@ from ray.actor import ActorHandle
 from actors.events.client import EVENTS_NAME
 from actors.events.contract import FeedPage, LiveEvent
 from actors.events.keeper import EventsKeeper, EventsSettings
+from actors.metrics.catalogue import LIVE_EVENTS
+from actors.metrics.client import start_telling
+from actors.metrics.meters import meters
+from actors.metrics.metric import Role
 from actors.protocol.capacity_alert import CapacityAlert
 from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
@@ -31,10 +35,12 @@ class EventsShell:
         self._keeper = EventsKeeper(settings, lambda: open_journal(storage.journal, storage.durability))
         self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="keep events")
         end_process_if_it_fails(self._running, log)
+        self._measuring = start_telling(Role.EVENTS, Role.EVENTS.value)
 
     async def post(self, events: Sequence[LiveEvent]) -> None:
         """See ``Feeds.post``."""
         await self._keeper.post(events)
+        meters().count(LIVE_EVENTS, by=len(events))
 
     async def read(self, installation: str, after_seq: int | None, wait_s: float) -> FeedPage:
         """See ``Feeds.read``."""
@@ -51,6 +57,7 @@ class EventsShell:
     async def stop(self) -> None:
         """Let go of the feeds; Ray may end the process afterwards."""
         self._running.cancel()
+        self._measuring.cancel()
         await asyncio.wait((self._running,), timeout=STOP_DEADLINE_S)
 
 

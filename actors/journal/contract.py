@@ -232,5 +232,8 @@ class Journal(Placements, Protocol):
     async def delete(self, stream: str) -> None:
         """End a stream's life. The next append to the same id begins a new one, with a new epoch."""
 
+    async def scrub(self) -> None:
+        """See to it that what was trimmed or deleted is not in the store's files, as far as it can."""
+
     async def close(self) -> None:
         """Let go of the store. Every later call raises JournalUnavailableError."""

@@ -51,8 +51,9 @@ class GroupWriter:
     Sources are taken from in the order in which they were added, each once a commit, so a stream under load
     has few and long appends. Belongs to one event loop. ``on_state`` hears of each new state; ``on_pressed``
     hears True when agents should be paused, and False when they may go on, ``on_committed`` what became of
-    each commit. Nothing is told before it is committed. While the store is unavailable the same commit is
-    repeated, so the order stays and nothing is lost or written twice.
+    each commit, ``on_timed`` how many entries it had and how many seconds it took, repeats included. Nothing
+    is told before it is committed. While the store is unavailable the same commit is repeated, so the order
+    stays and nothing is lost or written twice.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class GroupWriter:
         on_state: Callable[[WriterState], None] = lambda state: None,
         on_pressed: Callable[[bool], None] = lambda pressed: None,
         on_committed: Callable[[Sequence[AppendResult]], None] = lambda results: None,
+        on_timed: Callable[[int, float], None] = lambda entries, seconds: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._journal = journal
@@ -69,6 +71,7 @@ class GroupWriter:
         self._on_state = on_state
         self._on_pressed = on_pressed
         self._on_committed = on_committed
+        self._on_timed = on_timed
         self._chance = chance
         self._state = WriterState.HEALTHY
         self._queue: deque[_Waiting] = deque()
@@ -81,7 +84,8 @@ class GroupWriter:
         self._filled = asyncio.Event()
         self._commits = self._appends = self._refused = self._retries = 0
         self._closing = False
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="journal:group-writer")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="journal:group-writer")
         self._task.add_done_callback(self._ended)
 
     def add(self, source: AppendSource, size: int) -> None:
@@ -142,7 +146,10 @@ class GroupWriter:
     async def _run(self) -> None:
         while await self._something_waits():
             group, batch = self._gather()
-            self._tell(group, await self._commit(batch))
+            began = self._loop.time()
+            results = await self._commit(batch)
+            self._on_timed(sum(waiting.entries for waiting in group), self._loop.time() - began)
+            self._tell(group, results)
 
     async def _something_waits(self) -> bool:
         while not self._queue and not self._closing:

@@ -162,6 +162,10 @@ class MemoryJournal:
         self._check_open()
         self._streams.pop(stream, None)
 
+    async def scrub(self) -> None:
+        """See ``Journal.scrub``. There are no files."""
+        self._check_open()
+
     async def close(self) -> None:
         """See ``Journal.close``."""
         self._closed = True

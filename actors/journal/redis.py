@@ -191,6 +191,11 @@ class RedisJournal:
             keys += [redis_keys.head(workspace, stream), redis_keys.log(workspace, stream)]
             await self._calls.write("delete", keys, (stream,))
 
+    async def scrub(self) -> None:
+        """See ``Journal.scrub``. The append-only file is written anew, in the server's background."""
+        self._check_open()
+        await self._calls.rewrite_log()
+
     async def _heads_of(self, streams: Sequence[str]) -> list[Head]:
         if not streams:
             return []

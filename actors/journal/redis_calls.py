@@ -82,6 +82,12 @@ class RedisCalls:
         """Call a function that writes; returns when what it wrote has the durability."""
         return await self._call("FCALL", function, keys, arguments)
 
+    async def rewrite_log(self) -> None:
+        """Have the server write its append-only file anew, if it has one and is not at it already."""
+        persistence = _mapping(await self.command("INFO", "persistence"))
+        if persistence["aof_enabled"] and not persistence["aof_rewrite_in_progress"]:
+            await self.command("BGREWRITEAOF")
+
     async def close(self) -> None:
         """Close all connections."""
         async with _guarded(self._timeout_s):

@@ -171,6 +171,10 @@ class SqliteJournal:
         await self.trim(stream, keep_count=0)
         await self._writer.run(lambda connection: sqlite_streams.delete_rest(connection, stream), DEADLINE_S)
 
+    async def scrub(self) -> None:
+        """See ``Journal.scrub``. What is deleted is overwritten in the file; the log is emptied."""
+        await self._checkpoints.empty()
+
     # ------------------------------------------------------------------ placements
 
     async def acquire(

@@ -52,6 +52,13 @@ class Checkpoints:
             self._since = 0
             self._task = asyncio.get_running_loop().create_task(self._run(), name="journal checkpoint")
 
+    async def empty(self) -> None:
+        """Bring all into the file and cut the log to nothing, unless somebody keeps reading in it.
+
+        Raises JournalUnavailableError.
+        """
+        await self._threads.run(_empty, DEADLINE_S)
+
     async def close(self) -> None:
         """Wait for the one that is under way."""
         if self._task is not None:
@@ -70,3 +77,7 @@ class Checkpoints:
         if logged >= self._restart_pages:
             # Where somebody reads in the log just now, it is left to the next time.
             connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+
+
+def _empty(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

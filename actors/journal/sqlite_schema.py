@@ -62,6 +62,8 @@ def open_writer(path: Path, durability: Durability) -> sqlite3.Connection:
         connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a file that is made now
         _use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+        # What is deleted is overwritten. Debian's SQLite does so anyway, others only if told.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         if _version_of(connection) != VERSION:
             _make_tables(connection)

@@ -96,6 +96,10 @@ class ActorSystem:
             for task in stubborn:
                 log.error("%s ignores its cancellation", task.get_name())
 
+    def deepest_mailbox(self) -> int:
+        """How many messages wait in the fullest mailbox."""
+        return max((len(each.inbox) for each in self._ground.activations), default=0)
+
     def statistics(self) -> SystemStatistics:
         """What all actors together did so far, and what waits for them."""
         each = [activation.statistics() for activation in self._ground.activations]

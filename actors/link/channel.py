@@ -99,6 +99,16 @@ class Channel(asyncio.Protocol):
         """Whether the handshake is done and the socket is there."""
         return self._proven and not self._lost and not self._cut
 
+    @property
+    def queued_bytes(self) -> int:
+        """What was written and is not with the system yet."""
+        return self._out_bytes + (self._transport.get_write_buffer_size() if self._transport else 0)
+
+    @property
+    def queued_frames(self) -> int:
+        """How many frames were written in this turn of the loop; they leave together at its end."""
+        return len(self._out)
+
     async def wait_ready(self) -> None:
         """Wait for the handshake; raises LinkBrokenError if it fails or takes longer than its limit."""
         limit_s = self._timings.handshake_limit_s

@@ -14,8 +14,9 @@ class Greeting:
 
     With ``reattach`` the replica itself brings back a view that lost its worker; ``pending`` are the ids of
     the client's prompts that still wait for an answer, as they were spelled. ``dead`` is the life of a worker
-    that is known to be dead, whose placements may be seized; empty where none is. ``role`` is what the client
-    is in the session: ``driver`` or ``observer``; with ``turns`` it is told of turns.
+    that is known to be dead, whose placements may be seized; empty where none is. ``user`` is the name of
+    whoever asks, empty if it has none. ``role`` is what the client is in the session: ``driver`` or
+    ``observer``; with ``turns`` it is told of turns, with ``status`` of the live status.
     """
 
     method: str
@@ -32,3 +33,5 @@ class Greeting:
     dead: str = ""
     role: str = "driver"
     turns: bool = False
+    user: str = ""
+    status: bool = False

@@ -31,6 +31,10 @@ SHARE: Final = 200
 AGAIN_S: Final = 1.0
 
 
+_WITHOUT_RECORD: Final = (StreamKind.WORKSPACE, StreamKind.AUTOMATION, StreamKind.ERASURES)
+"""Of their streams the entries say all that is projected."""
+
+
 class _Known(Struct, frozen=True, gc=False):
     epoch: str
     seq: int
@@ -78,7 +82,7 @@ class Census:
         known = self._known.get(head.stream)
         if known is None or (known.epoch, known.seq) != (head.epoch, head.last_seq):
             return True
-        return address.kind is not StreamKind.WORKSPACE and known.mark != mark_of(head.meta)
+        return address.kind not in _WITHOUT_RECORD and known.mark != mark_of(head.meta)
 
     async def _heads(self, prefix: str) -> AsyncIterator[Head]:
         after = ""

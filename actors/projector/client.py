@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from actors import errors
+from actors.instances.lines import GatheredLines, LogLine
 from actors.named_actor import NamedActor
 from actors.projector.changed import ChangedStreams
 from actors.projector.figures import ProjectorFigures
@@ -17,6 +18,8 @@ PROJECTOR_NAME: Final = "lumilink-projector"
 CALL_DEADLINE_S: Final = 10.0
 TELL_EVERY_S: Final = 0.25
 AWAY_S: Final = 2.0
+LINES_EVERY_S: Final = 1.0
+LINES_AT_ONCE: Final = 1_000
 
 
 class ProjectorClient:
@@ -31,6 +34,10 @@ class ProjectorClient:
     async def changed(self, streams: list[str]) -> None:
         """See ``Projector.changed``."""
         await self._actor.call("changed", streams)
+
+    async def logged(self, lines: list[LogLine]) -> None:
+        """See ``LineBook.take``."""
+        await self._actor.call("logged", lines)
 
     async def figures(self) -> ProjectorFigures:
         """See ``Projector.figures``."""
@@ -51,4 +58,20 @@ async def tell_projector(changed: ChangedStreams) -> None:
         except errors.LumiLinkError as error:
             log.debug("the projector is told later: %s", error)
             changed.put_back(streams)
+            await asyncio.sleep(AWAY_S)
+
+
+async def tell_lines(gathered: GatheredLines) -> None:
+    """Give the projector what agents of a worker have logged, for as long as the worker lives."""
+    projector = ProjectorClient()
+    while True:
+        await asyncio.sleep(LINES_EVERY_S)
+        lines = gathered.take(LINES_AT_ONCE)
+        if not lines:
+            continue
+        try:
+            await projector.logged(lines)
+        except errors.LumiLinkError as error:
+            log.debug("lines are logged later: %s", error)
+            gathered.put_back(lines)
             await asyncio.sleep(AWAY_S)

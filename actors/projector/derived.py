@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from actors import errors
+from actors.analytics.happening import Happened, Happening
 from actors.events.contract import LiveEvent
 from actors.journal.contract import Entry
 from actors.protocol.redaction import redact
@@ -39,6 +40,8 @@ POISON: Final = (
 class Derived:
     """Records to be written, entries set aside, and events to be posted once the records are there.
 
+    ``happened`` is what other systems are told, where there is one to tell.
+
     ``moments`` are those of the entries whose records are among these, epoch milliseconds.
     """
 
@@ -46,19 +49,32 @@ class Derived:
     aside: list[SetAside] = field(default_factory=list)
     events: list[LiveEvent] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
+    happened: list[Happening] = field(default_factory=list)
 
     def put(self, seq: int, record: Record, how: How = How.REPLACE) -> None:
         """A record that the entry ``seq`` tells of."""
         self.changes.append(Change(seq, record, how))
 
+    def note(
+        self,
+        entry: Entry,
+        what: Happened,
+        data: dict[str, JsonValue],
+        workspace_id: str = "",
+        session_id: str = "",
+    ) -> None:
+        """Something that an entry tells, of a workspace, or of one of its sessions."""
+        self.happened.append(Happening(entry.seq, what, entry.at, data, workspace_id, session_id))
+
     def attempt(self, entry: Entry, derive: Callable[[], None]) -> None:
         """Derive what an entry says; where that fails, all that it had come to so far is left out."""
-        changes, events = len(self.changes), len(self.events)
+        changes, events, happened = len(self.changes), len(self.events), len(self.happened)
         try:
             derive()
         except POISON as error:
             del self.changes[changes:]
             del self.events[events:]
+            del self.happened[happened:]
             self.set_aside(entry, error)
 
     def set_aside(self, entry: Entry, error: BaseException) -> None:

@@ -32,6 +32,7 @@ class _Kept(Struct):
     closed: bool = False
     sealed: bytes = b""
     carriage: _Carriage = msgspec.field(default_factory=_Carriage)
+    user: str = ""
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_Kept)
@@ -51,6 +52,7 @@ class SessionFacts(Struct, frozen=True):
     fallback_enabled: bool
     mark: bytes
     tidy: Tidy
+    user: str = ""
 
     @classmethod
     def of(cls, head: Head, sealer: Sealer | None) -> Self:
@@ -71,6 +73,7 @@ class SessionFacts(Struct, frozen=True):
             kept.carriage.fallback_enabled,
             mark_of(head.meta),
             Tidy.for_surroundings(surroundings),
+            kept.user,
         )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
+from actors.analytics.happening import Happened
 from actors.errors import InvalidParamsError
 from actors.events import record as feed_record
 from actors.events.contract import from_entry
 from actors.journal.contract import Entry, Head
+from actors.projector import metrics
 from actors.projector.derived import Derived
 from actors.projector.facts import mark_of
 from actors.projector.state import StreamState
@@ -18,6 +21,9 @@ from actors.projector.streams import Address
 from actors.protocol.capacity_alert import STATE_OF
 from actors.protocol.capacity_alert import CapacityAlert as Alert
 from actors.records.models import CapacityAlert, checked
+
+_UNTOLD: Final = {"installation_id", "workspace_ids", "notified", "notification_channels"}
+"""What is said beside, and what is known only later."""
 
 
 class FeedProjection:
@@ -48,7 +54,13 @@ class FeedProjection:
 
     def _alert(self, entry: Entry, derived: Derived) -> None:
         alert = msgspec.json.decode(from_entry(entry).data, type=Alert)
-        derived.put(entry.seq, self._record(alert))
+        record = self._record(alert)
+        derived.put(entry.seq, record)
+        became = STATE_OF[entry.kind]
+        if became == "opened":
+            metrics.count_one(derived, entry, record.installation_id, None, metrics.CAPACITY_ALERTS)
+        told = record.model_dump(mode="json", by_alias=True, exclude=_UNTOLD)
+        derived.note(entry, Happened.CAPACITY_ALERT, {"state": became, **told})
 
     def _alerts(self, meta: bytes | None, seq: int, derived: Derived) -> None:
         for alert in feed_record.decode(meta).alerts:

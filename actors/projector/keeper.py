@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from actors import errors
+from actors.analytics.relay import Relay, RelayFigures
 from actors.connection.sealing import Sealer
+from actors.events.outbox import Outbox
 from actors.journal.contract import Journal
 from actors.projector.changed import MOST
 from actors.projector.derived import log
 from actors.projector.figures import ProjectorFigures
+from actors.projector.lines import LineBook
 from actors.projector.projector import Projector
 from actors.projector.settings import ProjectorSettings
 from actors.projector.teller import Post
 from actors.records import RecordStore
+from actors.records.outgoing import OutgoingBox
 
 T = TypeVar("T")
 
@@ -35,6 +39,9 @@ class ProjectorKeeper:
         self._open_journal = open_journal
         self._post = post
         self._projector: Projector | None = None
+        self._relay: Relay | None = None
+        self._outbox = Outbox(post)
+        self.lines = LineBook(self._outbox)
         self._early: set[str] = set()
 
     def changed(self, streams: Iterable[str]) -> None:
@@ -50,6 +57,19 @@ class ProjectorKeeper:
             return ProjectorFigures(0, 0, len(self._early), 0.0, 0.0, 0.0)
         return self._projector.figures()
 
+    def relayed(self) -> RelayFigures:
+        """How it goes with what other systems are told; zeros where there is none."""
+        return self._relay.figures() if self._relay is not None else RelayFigures()
+
+    def _make_relay(self, store: RecordStore) -> Relay | None:
+        settings = self._settings.analytics
+        if settings is None:
+            return None
+        # The client is large, and most gateways have no Kafka.
+        from actors.analytics.kafka import KafkaSender  # noqa: PLC0415
+
+        return Relay(OutgoingBox(store.database), KafkaSender(settings))
+
     async def run(self) -> None:
         """Project, for as long as the process lives. Raises SettingsError."""
         settings = self._settings
@@ -59,9 +79,16 @@ class ProjectorKeeper:
             try:
                 key = settings.storage.seal_key
                 sealer = Sealer(key) if key else None
-                self._projector = Projector(journal, store, self._post, sealer)
+                relay = self._relay = self._make_relay(store)
+                filled = relay.filled if relay is not None else None
+                self._projector = Projector(journal, store, self._post, sealer, outgoing=filled)
                 self._projector.changed(self._early)
-                await self._projector.run()
+                self.lines.use(store.database)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._projector.run())
+                    group.create_task(self._outbox.run())
+                    if relay is not None:
+                        group.create_task(relay.run())
             finally:
                 await store.close()
         finally:

@@ -56,6 +56,11 @@ def workspace_event(address: Address, epoch: str, entry: Entry, data: JsonValue)
     return _event(f"protocol:{entry.kind.partition('@')[0]}", address, epoch, entry, data)
 
 
+def automation_event(address: Address, epoch: str, entry: Entry, data: JsonValue) -> LiveEvent:
+    """The live event of a run that has ended, or of what became of its pull request."""
+    return _event(f"automation:{entry.kind.partition('@')[0]}", address, epoch, entry, data)
+
+
 def _notice(note: dict[str, JsonValue], facts: SessionFacts) -> dict[str, JsonValue]:
     params = note.get("params")
     told = params if isinstance(params, dict) else {}

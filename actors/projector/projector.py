@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from actors import errors
+from actors.analytics.messages import messages_of
 from actors.connection.sealing import Sealer
 from actors.journal.clock import epoch_ms
 from actors.journal.contract import Journal
@@ -39,6 +42,7 @@ class Projector:
 
     ``post`` is how live events are told, ``sealer`` reads the secrets of sessions, which no record may have.
     ``clock`` gives epoch milliseconds; ``only`` is the one installation whose records are made, if not all.
+    ``outgoing`` is called when there is something in the outbox; None: nothing is put there.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Projector:
         clock: Callable[[], int] = epoch_ms,
         lags: Lags | None = None,
         only: str | None = None,
+        outgoing: Callable[[], None] | None = None,
     ) -> None:
         self._journal = journal
         self._store = store
         self._sealer = sealer
         self._only = only
+        self._outgoing = outgoing
         self._clock = clock
         self._teller = Teller(post)
         self._agenda = Agenda()
@@ -145,8 +151,15 @@ class Projector:
             elif isinstance(result, BaseException):
                 raise result
             elif result is not None:
-                read.append((one, *result))
+                batch, derived = result
+                read.append((one, self._with_messages(batch, derived), derived))
         return read
+
+    def _with_messages(self, batch: StreamBatch, derived: Derived) -> StreamBatch:
+        if self._outgoing is None:
+            return batch
+        messages = messages_of(batch.installation_id, batch.upto, batch.changes, derived.happened)
+        return replace(batch, messages=messages) if messages else batch
 
     async def _track(self, streams: Sequence[str]) -> list[Tracked]:
         """The streams as they are known, the unknown ones as the store has them."""
@@ -181,6 +194,8 @@ class Projector:
         self._census.note(batch.standing, one.mark)
         self._entries += self._lags.add(derived.moments, self._clock())
         self._aside += len(batch.aside)
+        if batch.messages and self._outgoing is not None:
+            self._outgoing()
         if derived.events:
             one.telling += 1
             self._teller.put(derived.events, one.was_told)

@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from pydantic import JsonValue
 
+from actors.analytics.happening import Happened
 from actors.connection.events import EventKind
-from actors.errors import InvalidParamsError
 from actors.journal.contract import Entry
 from actors.projector import connections, live, metrics
 from actors.projector.derived import POISON, Derived, identifier, moment, note_in
@@ -23,20 +24,21 @@ from actors.projector.streams import Address
 from actors.projector.versions import upcast
 from actors.records import How
 from actors.records.models import (
+    ConnectionStatus,
     ContainerSession,
     Direction,
-    GitHubAutomationSummary,
     MessageType,
     Protocol,
-    checked,
 )
 
 ACTIVE_EVERY_MS: Final = 30_000
 """How often the record of a connection says anew when it was active last, while nothing else changes."""
 _FAILED: Final = frozenset({"failed", "interrupted", "never-started"})
+_SHAKING_HANDS: Final = frozenset({ConnectionStatus.CONNECTING.value, ConnectionStatus.RECONNECTING.value})
 _FOLDED: Final = {EventKind.UPDATE.value: "", EventKind.PROMPT.value: "client"}
+_FROM_AGENT: Final = frozenset({EventKind.UPDATE.value, EventKind.QUESTION.value})
+"""What the agent itself has said: whenever that is, it lives."""
 PROTOCOL: Final = "protocol"
-AUTOMATION: Final = "automation"
 
 
 class _Started(Struct):
@@ -72,7 +74,6 @@ class SessionProjection:
             EventKind.NOTICE.value: self._notice,
             live.CONNECTION: self._connection_changed,
             PROTOCOL: self._protocol_changed,
-            AUTOMATION: self._automation,
         }
 
     def project(self, entries: Sequence[Entry], applied: int, tell_after: int, derived: Derived) -> None:
@@ -93,9 +94,13 @@ class SessionProjection:
 
     def finish(self, facts: SessionFacts | None, seq: int, derived: Derived) -> None:
         """After the last entry of a page: what the session's record tells, if it was read."""
+        state = self.state
         if facts is not None:
             self._facts = facts
-        state = self.state
+            if facts.closed and not state.closed:
+                as_of = Entry(self.address.stream, seq, "record", b"", max(state.last_at, facts.updated_at))
+                self._note(as_of, Happened.SESSION_CLOSED, {"protocol": state.protocol}, derived)
+            state.closed = facts.closed
         if (facts is not None and facts.mark != state.meta_mark) or self._carried_otherwise:
             self._put_session(seq, derived)
             state.meta_mark = self._facts.mark
@@ -212,6 +217,14 @@ class SessionProjection:
         metrics.count(state, metrics.TURNS, entry.at)
         metrics.count(state, metrics.FAILED_TURNS, entry.at, float(failed))
         metrics.count(state, metrics.TURN_MS, entry.at, took or 0.0)
+        about: dict[str, JsonValue] = {
+            "turn": ended.turn,
+            "outcome": ended.outcome,
+            "failed": failed,
+            "durationMs": took,
+            "protocol": state.protocol,
+        }
+        self._note(entry, Happened.TURN_ENDED, about, derived)
         self._put_connection(entry, derived)
 
     def _notice(self, entry: Entry, message: bytes, derived: Derived) -> None:
@@ -235,6 +248,7 @@ class SessionProjection:
         connections.follow(view, told, entry)
         if told.protocol and told.protocol != state.protocol:
             self._carry_by(told.protocol)
+        self._count_connection(told, entry, derived)
         self._carried_otherwise |= view.recorded_at == 0
         self._put_connection(entry, derived, with_container=True)
         changed = connections.transition_record(
@@ -246,20 +260,35 @@ class SessionProjection:
         kind, data = connections.message_type(told), parsed(message)
         derived.put(entry.seq, sender.message(entry, Direction.INBOUND, kind, data))
 
+    def _count_connection(self, told: connections.Told, entry: Entry, derived: Derived) -> None:
+        state = self.state
+        metrics.follow_connection(state, told.to, entry.at)
+        if told.from_ in _SHAKING_HANDS and told.to == ConnectionStatus.CONNECTED:
+            metrics.count(state, metrics.HANDSHAKES, entry.at)
+        elif told.from_ in _SHAKING_HANDS and told.to == ConnectionStatus.ERROR:
+            metrics.count(state, metrics.FAILED_HANDSHAKES, entry.at)
+        about: dict[str, JsonValue] = {
+            "connectionId": identifier(told.connection_id),
+            "from": told.from_,
+            "to": told.to,
+            "protocol": told.protocol or state.protocol,
+            "protocolVersion": told.protocol_version,
+            "errorCode": told.error_code,
+            "errorCategory": told.error_category,
+        }
+        self._note(entry, Happened.CONNECTION_CHANGED, about, derived)
+
     def _protocol_changed(self, entry: Entry, message: bytes, derived: Derived) -> None:
         carried = msgspec.json.decode(message, type=_Carried)
+        to = Protocol(carried.to).value
+        about: dict[str, JsonValue] = {"from": self.state.protocol, "to": to, "trigger": carried.trigger}
+        self._note(entry, Happened.PROTOCOL_CHANGED, about, derived)
         if carried.trigger == "fallback":
             metrics.count(self.state, metrics.FALLBACKS, entry.at)
-        self._carry_by(Protocol(carried.to).value)
+        self._carry_by(to)
         self._put_connection(entry, derived, with_container=True)
         sender = self._sender(entry, derived)
         derived.put(entry.seq, sender.message(entry, Direction.OUTBOUND, MessageType.STATUS, parsed(message)))
-
-    def _automation(self, entry: Entry, message: bytes, derived: Derived) -> None:
-        summary = checked(GitHubAutomationSummary, parsed(message))
-        if summary.installation_id != self.address.installation:
-            raise InvalidParamsError("installationId: is not that of the stream")
-        derived.put(entry.seq, summary)
 
     # ------------------------------------------------------------------ within
 
@@ -290,16 +319,25 @@ class SessionProjection:
         state = self.state
         minute = entry.at // metrics.MINUTE_MS
         if minute != state.minute:
+            metrics.end_minute(state)
             metrics.close_minute(state, self.address.installation, self._workspace, entry.seq, derived)
             state.minute = minute
+            metrics.count(state, metrics.USED_MS, entry.at, float(metrics.MINUTE_MS))
         metrics.count(state, metrics.MESSAGES, entry.at)
-        state.created_at = state.created_at or entry.at
+        if not state.created_at:
+            state.created_at = entry.at
+            self._note(entry, Happened.SESSION_STARTED, {}, derived)
         state.last_at = max(state.last_at, entry.at)
         view = state.connection
         if view is not None:
             view.last_active = max(view.last_active, entry.at)
+            if entry.kind.partition("@")[0] in _FROM_AGENT:
+                view.last_heartbeat = max(view.last_heartbeat or 0, entry.at)
             if view.recorded_at and entry.at - view.recorded_at >= ACTIVE_EVERY_MS:
                 self._put_connection(entry, derived)
+
+    def _note(self, entry: Entry, what: Happened, about: dict[str, JsonValue], derived: Derived) -> None:
+        derived.note(entry, what, about, self._workspace, identifier(self.address.name))
 
     def _carry_by(self, protocol: str) -> None:
         self.state.protocol = protocol
@@ -370,6 +408,7 @@ class SessionProjection:
             created_at=moment(created),
             updated_at=moment(updated_at),
             closed_at=moment(updated_at) if facts.closed else None,
+            user_id=identifier(facts.user) if facts.user else None,
         )
         derived.put(entry.seq, record)
 

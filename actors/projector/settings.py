@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from actors.analytics.settings import AnalyticsSettings
 from actors.storage import StorageSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectorSettings:
-    """The journal, and the address of the records' database."""
+    """The journal, the address of the records' database, and where analytics go, if anywhere."""
 
     storage: StorageSettings
     records_url: str = field(repr=False)
+    analytics: AnalyticsSettings | None = None

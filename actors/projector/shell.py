@@ -11,8 +11,13 @@ from ray.actor import ActorHandle
 from ray.util.metrics import Counter, Gauge
 
 from actors.events.client import EventsClient
+from actors.instances.lines import LogLine
+from actors.metrics.client import start_telling
+from actors.metrics.meters import meters
+from actors.metrics.metric import Role
 from actors.projector.client import PROJECTOR_NAME
 from actors.projector.figures import ProjectorFigures
+from actors.projector.gauges import watch_analytics, watch_projector
 from actors.projector.settings import ProjectorSettings
 from actors.shells import end_process_if_it_fails, start_named
 from actors.storage import open_journal
@@ -71,10 +76,17 @@ class ProjectorShell:
         )
         for task in self._tasks:
             end_process_if_it_fails(task, log)
+        watch_projector(meters(), self._keeper.figures)
+        watch_analytics(meters(), self._keeper.relayed)
+        self._measuring = start_telling(Role.PROJECTOR, Role.PROJECTOR.value)
 
     async def changed(self, streams: list[str]) -> None:
         """See ``Projector.changed``."""
         self._keeper.changed(streams)
+
+    async def logged(self, lines: list[LogLine]) -> None:
+        """See ``LineBook.take``."""
+        await self._keeper.lines.take(lines)
 
     async def figures(self) -> ProjectorFigures:
         """See ``Projector.figures``."""
@@ -82,6 +94,7 @@ class ProjectorShell:
 
     async def stop(self) -> None:
         """Let go of the stores; Ray may end the process afterwards. What was under way is done again."""
+        self._measuring.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=STOP_DEADLINE_S)

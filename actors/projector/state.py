@@ -62,7 +62,10 @@ class StreamState(Struct, array_like=True):
 
 
 class SessionState(StreamState, array_like=True):
-    """Of a session's stream. ``counts`` are those of ``minute``, in minutes since the epoch."""
+    """Of a session's stream. ``counts`` are those of ``minute``, in minutes since the epoch.
+
+    ``down_since`` is when its connection was lost, 0 while it is there.
+    """
 
     created_at: int = 0
     last_at: int = 0
@@ -73,6 +76,8 @@ class SessionState(StreamState, array_like=True):
     asked: dict[str, int] = msgspec.field(default_factory=dict)
     minute: int = 0
     counts: dict[str, float] = msgspec.field(default_factory=dict)
+    closed: bool = False
+    down_since: int = 0
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

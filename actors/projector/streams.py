@@ -8,9 +8,13 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from actors.automation.stream import AUTOMATIONS
+from actors.automation.stream import owner_of as automated_of
 from actors.events.contract import PREFIX as FEEDS
 from actors.events.contract import installation_of
 from actors.migration.streams import WORKSPACES, owner_of
+from actors.retention.contract import PREFIX as ERASURES
+from actors.retention.contract import installation_of as erased_of
 
 MARK: Final = "!"
 """Begins the names of all streams but those of sessions, which begin with a quoted name."""
@@ -21,7 +25,9 @@ class StreamKind(StrEnum):
 
     SESSION = "session"
     WORKSPACE = "workspace"
+    AUTOMATION = "automation"
     FEED = "feed"
+    ERASURES = "erasures"
 
 
 class Address(Struct, frozen=True):
@@ -42,9 +48,14 @@ def address_of(stream: str) -> Address | None:
     """None for a stream that nothing is projected from."""
     if stream.startswith(FEEDS):
         return Address(stream, StreamKind.FEED, installation_of(stream))
+    if stream.startswith(ERASURES):
+        return Address(stream, StreamKind.ERASURES, erased_of(stream))
     if stream.startswith(WORKSPACES):
         installation, workspace_id = owner_of(stream)
         return Address(stream, StreamKind.WORKSPACE, installation, workspace_id)
+    if stream.startswith(AUTOMATIONS):
+        installation, workspace_id = automated_of(stream)
+        return Address(stream, StreamKind.AUTOMATION, installation, workspace_id)
     installation, slash, session_id = stream.partition("/")
     if stream.startswith(MARK) or not (installation and slash and session_id):
         return None

@@ -9,7 +9,9 @@ from actors.connection.events import EventKind
 from actors.connection.sealing import Sealer
 from actors.journal.contract import Entry, Head, Journal, Page
 from actors.projector import state as states
+from actors.projector.automations import AutomationProjection
 from actors.projector.derived import Derived, log
+from actors.projector.erasures import ErasureProjection
 from actors.projector.facts import SessionFacts
 from actors.projector.feed import FeedProjection
 from actors.projector.live import LATEST_MS
@@ -22,7 +24,9 @@ from actors.records import Position, Standing, StreamBatch
 PAGE_ENTRIES: Final = 500
 PAGE_BYTES: Final = 256 * 1024
 
-Projection = SessionProjection | WorkspaceProjection | FeedProjection
+Projection = (
+    SessionProjection | WorkspaceProjection | AutomationProjection | FeedProjection | ErasureProjection
+)
 
 
 class Tracked:
@@ -131,6 +135,10 @@ class Tracked:
         address = self.address
         if address.kind is StreamKind.FEED:
             return FeedProjection(address, epoch, states.decode(kept, StreamState))
+        if address.kind is StreamKind.ERASURES:
+            return ErasureProjection(address, epoch, states.decode(kept, StreamState))
+        if address.kind is StreamKind.AUTOMATION:
+            return AutomationProjection(address, epoch, states.decode(kept, StreamState))
         if address.kind is StreamKind.WORKSPACE:
             return WorkspaceProjection(address, epoch, states.decode(kept, StreamState))
         facts = SessionFacts.of(await self._head(journal), self._sealer)

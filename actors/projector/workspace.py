@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from actors.analytics.happening import Happened
 from actors.errors import InvalidParamsError
 from actors.journal.contract import Entry
 from actors.migration.streams import EntryKind
-from actors.projector import live
+from actors.projector import live, metrics
 from actors.projector.connections import container_record
 from actors.projector.derived import Derived, note_in
 from actors.projector.messages import parsed
@@ -20,6 +21,9 @@ from actors.records import How
 from actors.records.models import ProtocolMigrationLog, Record, RollbackEvent, checked
 
 R = TypeVar("R", bound=Record)
+
+_UNTOLD: Final = {"installation_id", "workspace_id", "error_message", "metrics_snapshot"}
+"""What is said beside, and what may hold texts."""
 
 
 class WorkspaceProjection:
@@ -63,9 +67,22 @@ class WorkspaceProjection:
             derived.put(entry.seq, container, How.UNITE)
         if is_new:
             derived.put(entry.seq, record)
+            self._note(entry, record, derived)
         if is_news:
             data = record.model_dump(mode="json", by_alias=True)
             derived.events.append(live.workspace_event(self.address, self.epoch, entry, data))
+
+    def _note(self, entry: Entry, record: RollbackEvent | ProtocolMigrationLog, derived: Derived) -> None:
+        installation, workspace_id = record.installation_id, record.workspace_id
+        if isinstance(record, RollbackEvent):
+            metrics.count_one(derived, entry, installation, workspace_id, metrics.ROLLBACKS)
+            what = Happened.ROLLBACK
+        else:
+            if record.completed_at is None:
+                metrics.count_one(derived, entry, installation, workspace_id, metrics.MIGRATIONS)
+            what = Happened.MIGRATION
+        about = record.model_dump(mode="json", by_alias=True, exclude=_UNTOLD)
+        derived.note(entry, what, about, workspace_id)
 
     def _own(self, model: type[R], message: bytes) -> R:
         record = checked(model, parsed(message))

@@ -15,6 +15,7 @@ from actors.errors import InternalError
 from actors.records.kinds import kind_of
 from actors.records.merging import upsert_by
 from actors.records.models import Record
+from actors.records.outgoing import Outgoing, put_out
 from actors.records.rows import Row, apart, to_row
 from actors.records.tables import PAYLOADS, POSITIONS, SET_ASIDE
 from actors.records.writing import Change, How, Position, check_protocols, insert_into, upsert
@@ -52,6 +53,8 @@ class AsideEntry(Struct, frozen=True):
 class StreamBatch(Struct, frozen=True):
     """What follows in one stream on ``since``, or from its beginning: records, and entries without any.
 
+    ``messages`` go to the outbox, in the same commit.
+
     ``upto`` may be where ``since`` is: a stream's record can change without an entry.
     """
 
@@ -61,6 +64,7 @@ class StreamBatch(Struct, frozen=True):
     state: bytes
     changes: Sequence[Change] = ()
     aside: Sequence[SetAside] = ()
+    messages: Sequence[Outgoing] = ()
 
     @property
     def standing(self) -> Standing:
@@ -78,6 +82,8 @@ async def apply_batches(connection: AsyncConnection, batches: Sequence[StreamBat
         await _move(connection, taken)
         await write_changes(connection, taken)
         await _put_aside(connection, taken)
+        told = ((one.installation_id, one.upto.stream, one.messages) for one in taken)
+        await put_out(connection, told)
     return fits
 
 

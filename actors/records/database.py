@@ -48,6 +48,16 @@ class Database:
             async with asyncio.timeout(TRANSACTION_S), self._engine.begin() as connection:
                 yield connection
 
+    async def empty_log(self) -> None:
+        """Bring SQLite's log into its file and cut it to nothing, unless others keep reading in it.
+
+        Raises JournalUnavailableError.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with translated():
+                async with asyncio.timeout(TRANSACTION_S), self._engine.connect() as connection:
+                    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         """Let go of all connections."""
         await self._engine.dispose()
@@ -108,6 +118,8 @@ def _prepare_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
         # A commit may be lost with the machine's power, but never the file; the journal has it all anyway.
         "PRAGMA synchronous = NORMAL",
         f"PRAGMA busy_timeout = {int(CONNECT_S * 1000)}",
+        # What is erased is overwritten. Debian's SQLite does so anyway, others only if told.
+        "PRAGMA secure_delete = ON",
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
     )
 

@@ -74,6 +74,13 @@ async def figures(
     )
 
 
+async def speeds(
+    connection: AsyncConnection, installation_id: str, since: datetime, until: datetime
+) -> dict[Protocol, Speed]:
+    """The speeds of connections that were active in [``since``, ``until``)."""
+    return await _Counting(connection, installation_id).speeds(since, until)
+
+
 class _Counting:
     def __init__(self, connection: AsyncConnection, installation_id: str) -> None:
         self._connection = connection

@@ -17,6 +17,7 @@ from actors.records.models import (
     ConnectionTransition,
     Container,
     ContainerSession,
+    Erasure,
     GitHubAutomationSummary,
     MetricsEnvelope,
     ProtocolMigrationLog,
@@ -78,6 +79,7 @@ SESSIONS: Final = _kind(
     "container_id",
     "protocol_type",
     "closed_at",
+    "user_id",
     sorts=("updated_at",),
 )
 CONFIGURATIONS: Final = _kind(
@@ -128,6 +130,8 @@ METRICS: Final = _kind(
     "threshold_breached",
 )
 
+ERASURES: Final = _kind(Erasure, tables.ERASURES, "erasure_id", "ordered_at", "scope")
+
 KINDS: Final[tuple[Kind[Record], ...]] = (
     CONTAINERS,
     CONNECTIONS,
@@ -141,6 +145,7 @@ KINDS: Final[tuple[Kind[Record], ...]] = (
     TRANSCRIPTS,
     ALERTS,
     METRICS,
+    ERASURES,
 )
 """All kinds, each after those that it refers to."""
 
@@ -157,6 +162,7 @@ BY_NAME: Final[dict[str, Kind[Record]]] = {
     "transcripts": TRANSCRIPTS,
     "alerts": ALERTS,
     "metrics": METRICS,
+    "erasures": ERASURES,
 }
 """The kinds by the names that APIs and audit trails give them."""
 

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, and_, delete, exists, select, tuple_
 
+from actors.records import forgetting
 from actors.records.batches import (
     AsideEntry,
     SetAside,
@@ -25,15 +26,16 @@ from actors.records.batches import (
     write_changes,
 )
 from actors.records.database import Database
-from actors.records.figures import Figures, figures
+from actors.records.figures import Figures, Speed, figures, speeds
 from actors.records.kinds import KINDS, Kind
-from actors.records.models import Record, SessionTranscriptEntry
+from actors.records.models import Protocol, Record, SessionTranscriptEntry
 from actors.records.models.values import decoded, is_storable
 from actors.records.queries import Page, Query, cursor_after, statement
 from actors.records.rows import from_row
 from actors.records.schema import check_schema
 from actors.records.search import Search, search
-from actors.records.tables import METRIC_TOTALS, PAYLOADS, POSITIONS, SET_ASIDE
+from actors.records.service_levels import ServiceTotals, service_totals
+from actors.records.tables import METRIC_TOTALS, METRICS, PAYLOADS, POSITIONS, SET_ASIDE
 from actors.records.writing import Change, Position, advance, write
 
 R = TypeVar("R", bound=Record)
@@ -62,6 +64,11 @@ class RecordStore:
             await database.close()
             raise
         return cls(database)
+
+    @property
+    def database(self) -> Database:
+        """The database, for what is kept in it beside records."""
+        return self._database
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -162,6 +169,14 @@ class RecordStore:
         async with self._database.transaction() as connection:
             return await figures(connection, installation_id, since, until, buckets)
 
+    async def service_totals(
+        self, installation_id: str, since: datetime, until: datetime
+    ) -> tuple[ServiceTotals, dict[Protocol, Speed]]:
+        """What sessions got in [``since``, ``until``), and how fast connections were."""
+        async with self._database.transaction() as connection:
+            totals = await service_totals(connection, installation_id, since, until)
+            return totals, await speeds(connection, installation_id, since, until)
+
     async def payload(self, installation_id: str, sha256: str) -> JsonValue:
         """A value that is kept apart, by its reference; None if the installation has none such."""
         if not is_storable(sha256):
@@ -195,10 +210,75 @@ class RecordStore:
             .limit(PURGE_ROWS)
         )
         theirs = columns.installation_id == installation_id
+        totals = METRIC_TOTALS.c
         async with self._database.transaction() as connection:
             done = await connection.execute(delete(kind.table).where(theirs, columns[kind.key].in_(oldest)))
             await connection.execute(delete(PAYLOADS).where(_is_orphan(installation_id)))
+            if kind.table is METRICS and done.rowcount < PURGE_ROWS:
+                # Nothing is added up in them any more.
+                empty = delete(METRIC_TOTALS).where(totals.installation_id == installation_id)
+                await connection.execute(empty.where(totals.timestamp < before))
         return done.rowcount
+
+    async def forget_session(self, installation_id: str, stream: str, session_id: str) -> tuple[int, bool]:
+        """Delete records of a session, and what they alone refer to; how many, and whether that was all.
+
+        It is to be called until it was. Nothing that was read of the stream before is written any more.
+        """
+        async with self._database.transaction() as connection:
+            return await forgetting.forget_session(connection, installation_id, stream, session_id)
+
+    async def forget_stream(self, installation_id: str, stream: str) -> None:
+        """Nothing that was read of the stream before is written any more; its records stay."""
+        async with self._database.transaction() as connection:
+            await forgetting.mark_forgotten(connection, installation_id, stream)
+
+    async def forget_installation(self, installation_id: str) -> tuple[int, bool]:
+        """As ``forget_session``, for all of an installation but its API keys and receipts."""
+        async with self._database.transaction() as connection:
+            return await forgetting.forget_installation(connection, installation_id)
+
+    async def count_rows(self, installation_id: str, session_ids: Sequence[str] | None) -> int:
+        """How many rows there are to forget, of sessions or of all of the installation."""
+        async with self._database.transaction() as connection:
+            if session_ids is None:
+                return await forgetting.count_rows(connection, installation_id)
+            counts = [
+                await forgetting.count_session_rows(connection, installation_id, one) for one in session_ids
+            ]
+        return sum(counts)
+
+    async def sessions_of(self, installation_id: str, user: str) -> list[tuple[str, str]]:
+        """The sessions that a user opened: the id and the stream of each."""
+        async with self._database.transaction() as connection:
+            return await forgetting.sessions_of(connection, installation_id, user)
+
+    async def sessions_before(
+        self, installation_id: str, before: datetime, limit: int
+    ) -> list[tuple[str, str]]:
+        """Sessions that were used last before a moment, the oldest first, as ``sessions_of``."""
+        async with self._database.transaction() as connection:
+            return await forgetting.sessions_before(connection, installation_id, before, limit)
+
+    async def installations(self) -> list[str]:
+        """All of which a stream was ever read."""
+        async with self._database.transaction() as connection:
+            asked = select(POSITIONS.c.installation_id).distinct().order_by(POSITIONS.c.installation_id)
+            return list((await connection.scalars(asked)).all())
+
+    async def scrub(self) -> None:
+        """See to it that what was deleted is not in the database's files, as far as that is up to us.
+
+        SQLite overwrites what it deletes; what is left is its index of words, and its log. PostgreSQL's own
+        vacuum does the same by and by.
+        """
+        begin = True
+        while True:
+            async with self._database.transaction() as connection:
+                if not await forgetting.merge_words(connection, begin=begin):
+                    break
+            begin = False
+        await self._database.empty_log()
 
     async def clear(self, installation_id: str) -> None:
         """Delete all of an installation, positions included: to project its journal anew, or for good."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections import Counter
 from typing import Final
@@ -13,17 +12,16 @@ from msgspec.structs import replace
 
 from actors import errors
 from actors.journal.clock import epoch_ms
-from actors.journal.contract import Journal, NewEntry, Refused, StreamAppend
+from actors.journal.contract import Head, Journal, NewEntry
 from actors.migration import policies, record
 from actors.migration.policies import PolicyRecord
 from actors.migration.policy import Phase, Policy
 from actors.migration.record import KEPT_KEYS, KEY_TTL_S, UsedKey, used
 from actors.migration.states import ProtocolState
 from actors.migration.streams import WORKSPACES, WorkspaceName, owner_of, policy_stream
-from actors.placement.leases import HeldElsewhereError, Lease, Leases
+from actors.placement.leased_stream import LeasedStream
+from actors.placement.leases import Leases
 from actors.rollout.contract import PolicyChange, PolicyView
-
-log = logging.getLogger("lumilink.rollout")
 
 ENTRY: Final = "policy"
 KEPT_ENTRIES: Final = 1_000
@@ -40,18 +38,15 @@ class PolicyBook:
 
     def __init__(self, journal: Journal, leases: Leases, installation: str, default: Policy) -> None:
         self._journal = journal
-        self._leases = leases
         self._installation = installation
-        self._stream = policy_stream(installation)
+        self._stream = LeasedStream(journal, leases, policy_stream(installation), "the policy", self._held)
         self._default = default
         self._writing = asyncio.Lock()
-        self._lease: Lease | None = None
-        self._last_seq = 0
         self._record = PolicyRecord(default)
 
     async def read(self) -> PolicyView:
         """The policy, and where the installation's workspaces stand. Raises JournalUnavailableError."""
-        head = await self._journal.head(self._stream)
+        head = await self._journal.head(self._stream.name)
         known = policies.decode(None if head is None else head.meta)
         return await self._view(self._default if known is None else known.policy)
 
@@ -64,7 +59,7 @@ class PolicyBook:
         """
         _check(change.policy)
         async with self._writing:
-            lease = await self._held()
+            await self._stream.hold()
             now_ms = epoch_ms()
             known = self._record
             if change.key and used(known.keys, change.key, change.digest, now_ms / 1000):
@@ -75,49 +70,25 @@ class PolicyBook:
             if change.dry_run:
                 return replace(await self._view(replace(change.policy, version=version)), applied=False)
             policy = replace(change.policy, version=version + 1)
-            await self._append(lease, policy, change, now_ms)
+            await self._append(policy, change, now_ms)
         return await self._view(policy)
 
     async def release(self) -> None:
         """Give the stream back, so that the next writer need not wait."""
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            await self._leases.release(lease)
+        await self._stream.release()
 
-    async def _held(self) -> Lease:
-        """The lease; taken, and the record read, if need be."""
-        if self._lease is not None:
-            return self._lease
-        try:
-            lease = await self._leases.acquire(self._stream, self._lost)
-        except HeldElsewhereError:
-            raise errors.WorkerUnavailableError("another process writes the policy", 5.0) from None
-        head = await self._journal.head(self._stream)
-        self._last_seq = 0 if head is None else head.last_seq
+    async def _held(self, head: Head | None) -> None:
         self._record = policies.decode(None if head is None else head.meta) or PolicyRecord(self._default)
-        self._lease = lease
-        return lease
 
-    async def _append(self, lease: Lease, policy: Policy, change: PolicyChange, now_ms: int) -> None:
+    async def _append(self, policy: Policy, change: PolicyChange, now_ms: int) -> None:
         keys = [one for one in self._record.keys if now_ms / 1000 - one.at_s < KEY_TTL_S]
         if change.key:
             keys.append(UsedKey(change.key, change.digest, now_ms / 1000))
         after = PolicyRecord(policy, tuple(keys[-KEPT_KEYS:]))
         told = msgspec.json.encode({"policy": policy, "before": self._record.policy, "user": change.user})
-        entries = [NewEntry(ENTRY, told, now_ms)]
-        meta = policies.encode(after)
-        append = StreamAppend(self._stream, self._stream, lease.fence, self._last_seq + 1, entries, meta)
-        try:
-            [result] = await self._journal.append([append])
-        except BaseException:
-            self._lease = None  # nobody knows whether it was done
-            raise
-        if isinstance(result, Refused):
-            self._lease = None
-            log.warning("a policy was not taken: %s", result.error)
-            raise errors.WorkerUnavailableError("the policy is being taken over", 0.5)
-        self._last_seq, self._record = result.last_seq, after
-        await self._journal.trim(self._stream, keep_count=KEPT_ENTRIES)
+        await self._stream.append([NewEntry(ENTRY, told, now_ms)], policies.encode(after))
+        self._record = after
+        await self._journal.trim(self._stream.name, keep_count=KEPT_ENTRIES)
 
     async def _view(self, policy: Policy) -> PolicyView:
         """Where the workspaces stand, and which of them move by this policy."""
@@ -146,9 +117,6 @@ class PolicyBook:
                     standing=dict(standing),
                 )
             after = heads[-1].stream
-
-    def _lost(self) -> None:
-        self._lease = None
 
 
 def _check(policy: Policy) -> None:

@@ -10,6 +10,8 @@ from ray.actor import ActorHandle
 
 from actors import errors
 from actors.capacity.client import CapacityClient
+from actors.metrics.client import start_telling
+from actors.metrics.metric import Role
 from actors.migration.policy import Policy
 from actors.rollout.client import ROLLOUT_NAME
 from actors.rollout.contract import PolicyChange, PolicyView
@@ -33,6 +35,7 @@ class RolloutShell:
         )
         self._running = asyncio.get_running_loop().create_task(self._keeper.run(), name="keep policies")
         end_process_if_it_fails(self._running, log)
+        self._measuring = start_telling(Role.PROTOCOL, Role.PROTOCOL.value)
 
     async def read(self, installation: str) -> PolicyView:
         """See ``PolicyBook.read``."""
@@ -45,6 +48,7 @@ class RolloutShell:
     async def stop(self) -> None:
         """Let go of the journal; Ray may end the process afterwards."""
         self._running.cancel()
+        self._measuring.cancel()
         await asyncio.wait((self._running,), timeout=STOP_DEADLINE_S)
 
 

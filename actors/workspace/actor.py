@@ -13,6 +13,7 @@ from typing import Protocol
 
 from actors import errors
 from actors.agents.room import AgentRoom
+from actors.automation.messages import PullRequestNews
 from actors.connection.actor import ConnectionActor
 from actors.connection.messages import (
     ConnectionSettings,
@@ -21,6 +22,7 @@ from actors.connection.messages import (
     SessionDirectory,
 )
 from actors.connection.scope import Scope
+from actors.connection.status.times import OF_A_WORKSPACE, TurnTimes
 from actors.connection.store import SessionStore, StoredSession
 from actors.kernel.actor import Actor
 from actors.kernel.identity import ActorId
@@ -32,7 +34,8 @@ from actors.migration.command import Elsewhere, ProtocolCommand, WorkspaceProtoc
 from actors.migration.contract import FellBack, Switched
 from actors.migration.streams import WorkspaceName
 from actors.placement.leases import HeldElsewhereError, Lease, Leases
-from actors.workspace.steering import Look, MoveNow, PolicyChanged, Protocols, Steering, resume
+from actors.workspace.automations import Automation, Automations
+from actors.workspace.steering import CONNECTION, Look, MoveNow, PolicyChanged, Protocols, Steering, resume
 from actors.workspace.ways import ways_of
 
 log = logging.getLogger("lumilink.workspace")
@@ -59,6 +62,10 @@ class HandOver:
     deadline: float
 
 
+class ResumeAutomation:
+    """The journal has an automation of the workspace that nobody goes on with."""
+
+
 class CheckWork:
     """Time to look whether turns still run in a workspace that is to be handed over."""
 
@@ -70,6 +77,9 @@ class LeaseLost:
 
 class WorkspaceDirectory(SessionDirectory, Protocol):
     """The worker's books, as a workspace keeps them true."""
+
+    def holder_of(self, session_id: str, installation: str) -> ActorRef:
+        """Who holds a session. Raises SessionNotFoundError for one that is not here."""
 
     def session_elsewhere(self, session_id: str, life: str) -> None:
         """The workspace of a session is held by another worker's life: whoever wants it is sent there."""
@@ -84,6 +94,7 @@ class _Held:
 
     lease: Lease
     steering: Steering
+    automations: Automations
 
 
 class WorkspaceActor(Actor):
@@ -99,6 +110,7 @@ class WorkspaceActor(Actor):
         leases: Leases,
         room: AgentRoom,
         protocols: Protocols,
+        automation: Automation,
     ) -> None:
         self._installation = installation
         self._workspace_id = workspace_id
@@ -108,6 +120,8 @@ class WorkspaceActor(Actor):
         self._leases = leases
         self._room = room
         self._protocols = protocols
+        self._automation = automation
+        self._times = TurnTimes(OF_A_WORKSPACE)
         self._held: _Held | None = None
         self._hand_over_at: float | None = None
 
@@ -121,6 +135,10 @@ class WorkspaceActor(Actor):
                 return self._with_lease(session_id, dead, lambda held: self._take_up(stored, held))
             case ProtocolCommand():
                 return self._command(message)
+            case PullRequestNews():
+                return self._hear_news(message)
+            case ResumeAutomation():
+                return self._resume_automation()
             case Look():
                 if self._held is not None:
                     self._held.steering.look()
@@ -155,8 +173,16 @@ class WorkspaceActor(Actor):
         except errors.LumiLinkError:
             await self._leases.release(lease)
             raise
-        self._held = _Held(lease, steering)
+        automations = Automations(self.context, name, lease, self._automation, self._tell_session)
+        self._held = _Held(lease, steering, automations)
         return self._held
+
+    def _tell_session(self, session_id: str, message: object) -> None:
+        """Bring a session what its automation has for it. One that is not here hears of it when it is."""
+        try:
+            self._directory.holder_of(session_id, self._installation).tell(message)
+        except errors.LumiLinkError as error:
+            log.info("session %s hears of its automation later: %s", session_id, error.code)
 
     def _with_lease(self, session_id: str, dead: str, work: Callable[[_Held], None]) -> object:
         if self._held is None:
@@ -185,6 +211,28 @@ class WorkspaceActor(Actor):
         except HeldElsewhereError as elsewhere:
             return Elsewhere(elsewhere.life)
         return await held.steering.command(command)
+
+    async def _resume_automation(self) -> None:
+        try:
+            held = await self._hold()
+        except HeldElsewhereError:
+            return  # whoever has the workspace goes on
+        except errors.LumiLinkError as error:
+            log.warning("automations of %s go on later: %s", self._workspace_id, error)
+            return
+        held.automations.begin()
+
+    def _hear_news(self, news: PullRequestNews) -> object:
+        if self._held is None:
+            return self._hold_and_hear(news)
+        return self.context.run(self._held.automations.hear(news), name="hear of a pull request")
+
+    async def _hold_and_hear(self, news: PullRequestNews) -> bool | Elsewhere:
+        try:
+            held = await self._hold(news.dead)
+        except HeldElsewhereError as elsewhere:
+            return Elsewhere(elsewhere.life)
+        return await held.automations.hear(news)
 
     # ------------------------------------------------------------------ sessions
 
@@ -217,9 +265,11 @@ class WorkspaceActor(Actor):
             self._room,
             held.steering,
             self._hear,
+            held.automations,
+            self._times,
         )
         return self.context.spawn(
-            ActorId("connection", session_id),
+            ActorId(CONNECTION, session_id),
             lambda: ConnectionActor(scope, stored),
             # What failed is taken up from the journal when its clients ask for it: they do so at once.
             ActorOptions(on_failure=lambda _error: Directive.STOP),
@@ -244,7 +294,9 @@ class WorkspaceActor(Actor):
         self.context.stop()
 
     async def _is_working(self) -> bool:
-        for connection in self.context.children.values():
+        for child_id, connection in self.context.children.items():
+            if child_id.kind != CONNECTION:
+                continue
             try:
                 found = await connection.ask(DescribeSessions(), DESCRIBE_DEADLINE_S)
             except errors.LumiLinkError:

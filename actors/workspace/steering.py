@@ -15,7 +15,10 @@ from typing import Final
 from actors import errors
 from actors.kernel.actor import ActorContext
 from actors.kernel.identity import ActorId
+from actors.kernel.ref import ActorRef
 from actors.kernel.timers import Timer
+from actors.metrics.catalogue import PROTOCOL_CHANGES
+from actors.metrics.meters import meters
 from actors.migration import cause, view, words
 from actors.migration import record as records
 from actors.migration.cause import Cause
@@ -39,6 +42,8 @@ LOOK_S: Final = 2.0
 """How often it is looked whether sessions that have to come over are still there."""
 PROBE_LOOK_S: Final = 60.0
 """How often it is looked whether a session still tries ACP for its workspace."""
+CONNECTION: Final = "connection"
+"""The kind of those children of a workspace that carry sessions."""
 SAVE_EVERY: Final = 64
 TRIM_EVERY: Final = 512
 KEPT_MS: Final = 24 * 3600 * 1000
@@ -153,17 +158,17 @@ class Steering:
     def look(self) -> None:
         """Write what was gathered, judge, and see who is still to come over."""
         self._timer = None
-        self._standing.keep_only([one.key for one in self._context.children])
+        self._standing.keep_only([one.key for one in self._connections()])
         if not self._judge():
             self._write_samples()
-            if self._context.children and self._standing.seek_probers():
+            if self._connections() and self._standing.seek_probers():
                 self._tell(Change.COOLED_DOWN, cause.COOLED_DOWN)
         if self._entries >= TRIM_EVERY:
             self._entries = 0
             older_than_ms = int(self._clock() * 1000) - KEPT_MS
             self._context.run(self._store.trim(self._key, older_than_ms), name="trim")
         if self._coming:
-            self._coming.intersection_update(self._context.children)
+            self._coming.intersection_update(self._connections())
             self._complete_if_all_came()
         if self._standing.is_reached(self._clock()):
             self._line.join(self._key, self._move)
@@ -205,7 +210,7 @@ class Steering:
             await self._stream.settled()
             if self._stream.is_over:
                 raise errors.WorkerUnavailableError("another worker has the workspace now", 1.0)
-        return view.shown(self._standing, now_s, command, len(self._context.children), len(self._coming))
+        return view.shown(self._standing, now_s, command, len(self._connections()), len(self._coming))
 
     def taken_up(
         self, session_id: str, carried_by: AgentProtocol, *, fell_back: bool
@@ -231,6 +236,9 @@ class Steering:
 
     # ------------------------------------------------------------------ changes
 
+    def _connections(self) -> dict[ActorId, ActorRef]:
+        return {one: ref for one, ref in self._context.children.items() if one.kind == CONNECTION}
+
     def _judge(self) -> bool:
         """Whether something has changed by itself."""
         shifts = self._standing.judge(self._clock())
@@ -245,14 +253,16 @@ class Steering:
             entries, save=True, then=(lambda: self._tell(last.change, last.cause)) if last else None
         )
         for shift in shifts:
+            meters().count(PROTOCOL_CHANGES, shift.change.value)
             log.warning("workspace %s: %s, by %s", self._key, shift.after, shift.cause.code)
         self._arm()
 
     def _tell(self, change: Change, why: Cause) -> None:
         """It is committed: each connection carries on as the standing has it now."""
-        self._coming = set(self._context.children)
+        connections = self._connections()
+        self._coming = set(connections)
         self._came, self._errors = len(self._coming), []
-        for connection_id, connection in self._context.children.items():
+        for connection_id, connection in connections.items():
             to = self._standing.choose(connection_id.key).protocol
             try:
                 connection.tell(words.switch(change, why, to))
@@ -302,7 +312,7 @@ class Steering:
         moments = [self._standing.due_s()]
         moments += [now_s + GATHER_S] if self._gathered else []
         moments += [now_s + LOOK_S] if self._coming else []
-        is_probing = self._standing.state is ProtocolState.HALF_OPEN and self._context.children
+        is_probing = self._standing.state is ProtocolState.HALF_OPEN and self._connections()
         moments += [now_s + PROBE_LOOK_S] if is_probing else []
         due_s = min((moment for moment in moments if moment is not None), default=None)
         if due_s is None or (self._timer is not None and self._due_s <= due_s):

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors import errors
+from actors.protocol.redaction import redact
 from serve.agentapi.bodies import Detail, ErrorBody, with_schema
 
 _SHAPES: Final[dict[type[errors.LumiLinkError], tuple[int, str, str]]] = {
@@ -35,13 +36,14 @@ def answer(
 
 def refusal(request: Request, error: errors.LumiLinkError) -> Response:
     """An error, as ``application/problem+json``."""
-    shape = _SHAPES.get(type(error), (error.http_status, error.detail, ""))
-    status, detail, prefix = shape
+    # It may name what was sent, and that may be anything.
+    why = redact(error.detail)
+    status, detail, prefix = _SHAPES.get(type(error), (error.http_status, why, ""))
     body = ErrorBody(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        errors=[Detail(prefix + error.detail, "body" if status == 422 else "")],
+        errors=[Detail(prefix + why, "body" if status == 422 else "")],
         code=error.code,
         category=error.category.value,
         retryable=error.retryable,

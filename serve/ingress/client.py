@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from actors import errors
+from actors.metrics.faults import count_fault
 from actors.protocol import compose, methods, rewrite
 from actors.protocol.envelope import Envelope, MessageKind, params_of, parse, request_id_of
 from actors.protocol.handshake import join_capabilities
@@ -22,6 +23,7 @@ from actors.protocol.models import CancelRequestParams, InitializeParams
 from serve.ingress import opening, sessions
 from serve.ingress.admissions import REFUSALS, Applicant
 from serve.ingress.attached import read_attached
+from serve.ingress.counting import count_opening
 from serve.ingress.gateway import Gateway
 from serve.ingress.views import SessionView
 from serve.rights import Identity, Right, demand
@@ -79,6 +81,7 @@ class ClientConnection:
         try:
             message = parse(frame, max_bytes=self.gateway.settings.max_frame_bytes)
         except errors.ProtocolFault as error:
+            count_fault(error)
             self.reply(compose.error_response(request_id_of(error), error))
             return
         try:
@@ -121,6 +124,7 @@ class ClientConnection:
         if message.raw_id in self._pending:
             # The first request with this id keeps it; only this one is refused.
             fault = errors.InvalidRequestError(f"id {message.id!r}: a request with this id is still open")
+            count_fault(fault)
             self.reply(compose.error_response(message.echo_id, fault))
             return
         if len(self._pending) >= MAX_PENDING:
@@ -200,8 +204,12 @@ class ClientConnection:
         first_word = self._first_words.get(message.raw_id)
         if first_word is not None and not first_word.done() and isinstance(error, REFUSALS):
             self._pending.pop(message.raw_id, None)
+            count_opening(error)
             first_word.set_exception(error)
         elif message.kind is MessageKind.REQUEST:
+            count_fault(error)
+            if message.method in opening.METHODS:
+                count_opening(error)
             self.settle(message.raw_id, compose.error_response(message.echo_id, error))
         elif error.retryable:
             self._outlet.to_connection(compose.notification("_lumilink/notice", _notice(error)))
@@ -228,6 +236,7 @@ class ClientConnection:
             # It was answered with an error when its worker was lost, and a request has one answer.
             view.passed(len(message))
         elif view.opening is not None and request_id == view.opening.request_id:
+            count_opening(read_attached(message).error)
             self._outlet.opened(view, self._with_token(view, message))
             view.opening = None
             view.passed(len(message))
@@ -247,6 +256,7 @@ class ClientConnection:
         prompts = self.prompts_on(view)
         for request_id in self._waiting_on(view):
             if request_id not in prompts:
+                count_fault(error)
                 self.settle(request_id, compose.error_response(msgspec.Raw(request_id), error))
         return prompts
 
@@ -256,6 +266,9 @@ class ClientConnection:
             del self.views[view.session_id]
         waiting = self._waiting_on(view)
         for request_id in waiting:
+            count_fault(error)
+            if view.opening is not None and request_id == view.opening.request_id:
+                count_opening(error)
             self.settle(request_id, compose.error_response(msgspec.Raw(request_id), error))
         if not waiting and not isinstance(error, errors.SessionClosedError):
             notice = {"sessionId": view.session_id, "kind": "session-ended", **_notice(error)}

@@ -15,8 +15,12 @@ from ray.serve import Deployment
 from actors import errors
 from actors.capacity.client import CapacityClient
 from actors.capacity.ingress import IngressReport
+from actors.metrics.client import start_telling
+from actors.metrics.meters import meters
+from actors.metrics.metric import Role
 from serve.ingress.app import replica_app
 from serve.ingress.gateway import Gateway, IngressSettings
+from serve.ingress.gauges import watch_ingress
 from serve.ingress.http import StreamableHttp
 from serve.ingress.links import WorkerLinks
 from serve.ingress.peers import Peers
@@ -47,6 +51,7 @@ class Ingress:
         )
         http = StreamableHttp(gateway, self._peers)
         replica_app().bind(gateway, http)
+        watch_ingress(meters(), self._links)
         loop = asyncio.get_running_loop()
         # The replica owns these for as long as it lives; Ray ends the process, and them with it.
         self._tasks = [
@@ -54,6 +59,7 @@ class Ingress:
             loop.create_task(self._report(http), name="report"),
             loop.create_task(http.sweep(), name="sweep"),
             loop.create_task(gateway.agent_profile(), name="first profile"),
+            start_telling(Role.INGRESS),
         ]
         gc.collect()
         gc.freeze()

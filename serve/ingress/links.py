@@ -13,6 +13,8 @@ from actors.capacity.ledger import Place
 from actors.link.channel import Channel
 from actors.link.endpoint import LinkAddress, connect
 from actors.link.greeting import Greeting
+from actors.metrics.catalogue import VIEWS_CUT
+from actors.metrics.meters import meters
 from serve.ingress.attached import Attached, read_attached
 from serve.ingress.book import CapacityBook
 from serve.ingress.reattaching import Reached, Reattaching
@@ -236,6 +238,7 @@ class WorkerLinks:
             if view.opening is not None:
                 self.end(view, error)
             else:
+                meters().count(VIEWS_CUT)
                 view.cut(error)
                 lost.setdefault(view.life, []).append(view)
         for life, views in lost.items():
@@ -245,6 +248,10 @@ class WorkerLinks:
     def attachments(self) -> int:
         """How many views of sessions clients have here, those on their way to another worker included."""
         return len(self._views) + len(self._returning)
+
+    def open_channels(self) -> list[Channel]:
+        """The links that are open."""
+        return [task.result() for task in self._channels.values() if _is_open(task)]
 
     def link_open(self, channel: Channel, stream: int, session_id: str, greeting: dict[str, object]) -> None:
         """Workers attach nobody."""
@@ -284,6 +291,7 @@ class WorkerLinks:
 
     def _astray(self, view: SessionView, error: errors.SessionMovedError) -> None:
         """The worker gave a session away. All that it gives away in one go are brought back together."""
+        meters().count(VIEWS_CUT)
         view.cut(error)
         if not self._strays:
             asyncio.get_running_loop().call_soon(self._bring_strays, error)

@@ -10,7 +10,7 @@ import msgspec
 from actors import errors
 from actors.capacity.ledger import Place
 from actors.capacity.roll import Owner
-from actors.connection.roles import Role, role_of, wants_turns
+from actors.connection.roles import Role, role_of, wants_status, wants_turns
 from actors.link.greeting import Greeting
 from actors.protocol import compose
 from actors.protocol.envelope import Envelope, params_of
@@ -73,6 +73,7 @@ async def open_view(client: Caller, message: Envelope) -> None:
         pending=client.prompts_on(old) if old is not None else (),
         role=role,
         turns=wants_turns(message),
+        status=wants_status(message),
     )
     _open(client, message, reached, session_id, greeting)
     if old is not None:
@@ -95,6 +96,7 @@ async def _open_fork(client: Caller, message: Envelope) -> None:
         new_session_id=made,
         role=role,
         turns=wants_turns(message),
+        status=wants_status(message),
     )
     try:
         _open(client, message, await client.gateway.reach(session_id), session_id, greeting)
@@ -118,8 +120,10 @@ async def _open_new(client: Caller, message: Envelope) -> None:
         initialize=client.initialize,
         workspace_id=workspace_id,
         cwd=params.cwd,
+        user=client.identity.user,
         role=role,
         turns=wants_turns(message),
+        status=wants_status(message),
     )
     try:
         reached = await client.gateway.links.reach(session_id, place)

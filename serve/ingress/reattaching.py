@@ -264,6 +264,7 @@ class _Return:
             reattach=True,
             role=view.role,
             turns=view.turns,
+            status=view.status,
             pending=view.pending,
             dead=trip.dead,
         )

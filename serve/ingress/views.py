@@ -65,7 +65,8 @@ class SessionView:
 
     ``opening`` is there until the client's request is answered. ``cursor`` is the seq of the newest event
     that was passed to the client. ``life`` is that of the worker that it is, or was last, attached at.
-    ``role`` is what the client asked to be in the session, ``turns`` whether it asked to be told of turns.
+    ``role`` is what the client asked to be in the session, ``turns`` and ``status`` whether it asked to be
+    told of those.
 
     While it is *away*, because it lost its worker or goes back, what the client says waits here.
     """
@@ -87,6 +88,7 @@ class SessionView:
         "rewinding",
         "role",
         "session_id",
+        "status",
         "stream",
         "turns",
     )
@@ -100,6 +102,7 @@ class SessionView:
         self.cursor = opening.greeting.after_seq
         self.role = opening.greeting.role
         self.turns = opening.greeting.turns
+        self.status = opening.greeting.status
         self.channel = channel
         self.life = life
         self.stream = stream

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ray import serve as ray_serve
 from ray.serve import Deployment
 
 from actors.capacity.client import CapacityClient
+from actors.metrics.client import start_telling
+from actors.metrics.metric import Role
 from serve import agentapi
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks
+from serve.reporting import webhooks
 from serve.reporting.app import reporting_app
 from serve.reporting.origin import OriginRules, rules
 from serve.reporting.records.source import records
+from serve.reporting.runners import sockets as runner_sockets
+from serve.reporting.telling import outbox
 from serve.rights.installing import install
 
 
 class Reporting:
     """One replica; it holds no state."""
 
-    def __init__(self, settings: OriginRules, ingress: IngressSettings, records_url: str) -> None:
+    def __init__(
+        self, settings: OriginRules, ingress: IngressSettings, records_url: str, webhook_secret: str
+    ) -> None:
         # Owned for as long as the replica lives; Ray ends the process, and them with it.
-        self._tasks = install(ingress.auth)
+        self._tasks = [*install(ingress.auth), start_telling(Role.REPORTING)]
         rules().allowed_hosts = settings.allowed_hosts
         rules().allowed_origins = settings.allowed_origins
         records().use(records_url)
+        runner_sockets.use(ingress.secret)
+        webhooks.use(webhook_secret)
+        self._tasks.append(asyncio.get_running_loop().create_task(outbox().run(), name="events"))
         capacity = CapacityClient()
         name = f"agentapi-{ray_serve.get_replica_context().replica_id.unique_id}"
         agentapi.service().bind(Gateway(ingress, WorkerLinks(name, ingress.secret, capacity), capacity))

@@ -15,6 +15,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"
     AUDITOR = "auditor"
+    RUNNER = "runner"
 
 
 class Right(StrEnum):
@@ -27,6 +28,9 @@ class Right(StrEnum):
     PROTOCOL_CHANGE = "protocol-change"
     TOPOLOGY_READ = "topology-read"
     WORKERS_CHANGE = "workers-change"
+    JOBS_CHANGE = "jobs-change"
+    JOBS_RUN = "jobs-run"
+    SETTINGS_CHANGE = "settings-change"
     KEYS_CHANGE = "keys-change"
     ERASE = "erase"
     METRICS_READ = "metrics-read"
@@ -41,6 +45,9 @@ MEANINGS: Final = MappingProxyType(
         Right.PROTOCOL_CHANGE: "change, roll back and return the protocol of workspaces",
         Right.TOPOLOGY_READ: "see workers, replicas and the pool",
         Right.WORKERS_CHANGE: "drain workers and change how many there are",
+        Right.JOBS_CHANGE: "queue, cancel and retry jobs, and switch runners on and off",
+        Right.JOBS_RUN: "be a runner: take jobs and report on them",
+        Right.SETTINGS_CHANGE: "change the settings registry",
         Right.KEYS_CHANGE: "make and revoke API keys",
         Right.ERASE: "erase what is kept of an installation or a subject",
         Right.METRICS_READ: "read metrics",
@@ -48,15 +55,22 @@ MEANINGS: Final = MappingProxyType(
 )
 
 _VIEWER: Final = frozenset({Right.SESSIONS_READ, Right.RECORDS_READ})
-_USER: Final = _VIEWER | {Right.SESSIONS_USE}
+_USER: Final = _VIEWER | {Right.SESSIONS_USE, Right.JOBS_CHANGE, Right.JOBS_RUN}
 
 RIGHTS: Final = MappingProxyType(
     {
         Role.VIEWER: _VIEWER,
         Role.USER: _USER,
         Role.OPERATOR: _USER
-        | {Right.PROTOCOL_CHANGE, Right.TOPOLOGY_READ, Right.WORKERS_CHANGE, Right.METRICS_READ},
+        | {
+            Right.PROTOCOL_CHANGE,
+            Right.TOPOLOGY_READ,
+            Right.WORKERS_CHANGE,
+            Right.SETTINGS_CHANGE,
+            Right.METRICS_READ,
+        },
         Role.AUDITOR: frozenset({Right.RECORDS_READ, Right.AUDIT_EXPORT}),
+        Role.RUNNER: frozenset({Right.JOBS_RUN}),
         Role.ADMIN: frozenset(Right),
     }
 )

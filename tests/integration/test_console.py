@@ -70,6 +70,14 @@ def test_the_overview_shows_figures_charts_workers_and_alerts(console: Watched):
     expect(page.get_by_text("1 open alert")).to_be_visible()
 
 
+def test_the_overview_says_what_the_month_gave_and_what_it_has_to_give(console: Watched):
+    levels = console.go("/").get_by_role("region", name="Service levels")
+
+    expect(levels.get_by_text("99.731 %")).to_be_visible()
+    expect(levels.get_by_text("wanted 99.5 %")).to_be_visible()
+    expect(levels.locator(".bad")).to_have_count(0)
+
+
 def test_every_chart_says_in_words_and_as_a_table_what_it_shows(console: Watched):
     page = console.go("/")
     chart = page.get_by_role("region", name="Stability and success").first
@@ -102,6 +110,9 @@ def test_a_session_can_be_linked_to(console: Watched, backend: ConsoleBackend):
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Session {session['sessionId']}")
     timeline = page.get_by_role("region", name="Timeline")
     expect(timeline.get_by_text("repo-blocked")).to_be_visible()
+    now = page.get_by_role("region", name="Now")
+    expect(now.get_by_text("2 of 5 steps; tool calls: 3 done, 1 running; Write the notes")).to_be_visible()
+    expect(now.get_by_text("about 40.0 s (20.0 s to 2 min; 12 turns)")).to_be_visible()
     expect(page).to_have_title(f"Session {session['sessionId']} · LumiLink")
 
 

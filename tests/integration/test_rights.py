@@ -6,7 +6,7 @@ import asyncio
 import re
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,11 +14,8 @@ import httpx
 import psutil
 import pytest
 from support.credentials import (
-    AUDIENCE,
-    ISSUER,
     http_with,
     key_id_of,
-    key_set,
     new_key,
     new_token,
     refused_with,
@@ -27,6 +24,7 @@ from support.credentials import (
     socket_with,
 )
 from support.gateway_process import LUMILINK, GatewayProcess, scripted_agent_target
+from support.guarded_gateway import Guarded
 from support.peer import RefusedError
 from support.waiting import becomes_true
 from support.websocket_peer import websocket_peer
@@ -40,48 +38,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180, func_only=True)]
 
 UNKNOWN = new_session_id()
 REVOKED_WITHIN_S = 5.0
-
-
-class Guarded:
-    """The gateway and the keys of its users; ``secrets`` are all that must not be found anywhere."""
-
-    def __init__(self, gateway: GatewayProcess) -> None:
-        self.gateway = gateway
-        self.secrets: list[str] = []
-        self.admin = self.key("acme", "admin")
-        self.user = self.key("acme", "user")
-        self.viewer = self.key("acme", "viewer")
-        self.stranger = self.key("other", "admin")
-
-    def key(self, installation: str, *roles: str) -> str:
-        key = new_key(self.gateway.folder, installation, *roles)
-        self.secrets.append(key.rpartition("_")[2])
-        return key
-
-    @property
-    def socket(self) -> str:
-        return self.gateway.acp_over_websocket
-
-    def get(self, path: str, credential: str | None = None) -> httpx.Response:
-        headers = showing(credential) if credential is not None else {}
-        return httpx.get(f"{self.gateway.url}{path}", headers=headers, timeout=30.0)
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    folder = tmp_path_factory.mktemp("guarded")
-    settings = {
-        "auth": "keys-and-jwt",
-        "jwt_issuer": ISSUER,
-        "jwt_audience": AUDIENCE,
-        "jwt_keys": str(key_set(folder)),
-        "ingress_replicas": 2,
-        "dashboard": False,
-    }
-    gateway = GatewayProcess(folder, scripted_agent_target(), **settings)
-    known = Guarded(gateway)
-    with gateway:
-        yield known
 
 
 @asynccontextmanager

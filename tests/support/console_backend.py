@@ -86,6 +86,8 @@ class ConsoleBackend:
         if path == "summary":
             start, end = (datetime.fromisoformat(query[name]) for name in ("from", "to"))
             return console_figures.summary_of(start, end, live)
+        if path == "service-levels":
+            return console_figures.service_levels_of(live)
         if path == "topology":
             return console_figures.topology_of(live)
         if path == "capacity/alerts":
@@ -107,6 +109,8 @@ class ConsoleBackend:
         session = self.data.session(session_id)
         if session is None or not part:
             return session
+        if part == "status":
+            return self.data.status(session)
         return _page(getattr(self.data, part)(session), query)
 
     # ------------------------------------------------------------------ what is changed

@@ -78,6 +78,23 @@ class ConsoleData:
         )
         return entries
 
+    def status(self, session: Json) -> Json:
+        """How a session fares now."""
+        return {
+            "sessionId": session["sessionId"],
+            "at": self.ago(0),
+            "connection": {"state": "connected", "protocol": "acp", "latencyP95Ms": 12.5, "lastHeardMs": 800},
+            "turn": {"state": "running", "number": 7, "startedAt": self.ago(0), "elapsedMs": 65_000},
+            "progress": {
+                "completed": 2,
+                "total": 5,
+                "current": "Write the notes",
+                "toolCalls": {"done": 3, "running": 1},
+            },
+            "estimate": {"remainingMs": 40_000, "lowMs": 20_000, "highMs": 120_000, "basis": 12},
+            "usage": {"contextUsed": 12_300, "contextSize": 200_000},
+        }
+
     def timeline(self, session: Json) -> list[Json]:
         """What happened in a session, newest first."""
         told = (

@@ -40,11 +40,11 @@ def new_token(lives_s: float = 600.0, installation: str = "acme", **more: object
     return jwt.encode({**said, "sub": "ann", "roles": ["user"], **more}, _SIGNING, "EdDSA", {"kid": "1"})
 
 
-def new_key(folder: Path, installation: str, *roles: str) -> str:
+def new_key(folder: Path, installation: str, *roles: str, user: str = "ann") -> str:
     """A key for a gateway whose data is in ``folder``, made by its command."""
     named = [part for role in roles for part in ("--role", role)]
     ended = run_to_its_end(
-        ["keys", "create", "--data-dir", "data", "--installation", installation, "--user", "ann", *named],
+        ["keys", "create", "--data-dir", "data", "--installation", installation, "--user", user, *named],
         folder,
     )
     assert ended.returncode == 0, ended.stderr

@@ -9,6 +9,9 @@ a line::
     await FILE       go on once FILE is in the working directory
     ask              ask for permission; say the outcome
     read PATH        ask the client for a file; say its text, or the error's code
+    tell FILE        send the updates of a file, one a line
+    fail FILE        answer the prompt with the error of a file
+    complain FILE    write the text of a file to standard error
     garbage          write a line that is no JSON
     half             write half a message, without its end
     spawn            start a process that would outlive the agent
@@ -46,6 +49,10 @@ OPTIONS = [
 
 class CancelledTurnError(Exception):
     """The turn was cancelled."""
+
+
+class FailedTurnError(Exception):
+    """The prompt is answered with this error."""
 
 
 class Agent:
@@ -141,6 +148,9 @@ class Turn:
                 STEPS[step](self, *words)
         except CancelledTurnError:
             reason = "cancelled"
+        except FailedTurnError as failed:
+            self.agent.send(id=self.request_id, error=failed.args[0])
+            return
         self.agent.send(id=self.request_id, result={"stopReason": reason})
 
     def update(self, text: str) -> None:
@@ -177,6 +187,18 @@ class Turn:
         answer = self.agent.ask("fs/read_text_file", {"sessionId": self.session_id, "path": path})
         self.update(answer["result"]["content"] if "result" in answer else f"error {answer['error']['code']}")
 
+    def tell(self, file: str) -> None:
+        for line in Path(file).read_text().splitlines():
+            params = {"sessionId": self.session_id, "update": json.loads(line)}
+            self.agent.send(method="session/update", params=params)
+
+    def fail(self, file: str) -> None:
+        raise FailedTurnError(json.loads(Path(file).read_text()))
+
+    def complain(self, file: str) -> None:
+        sys.stderr.write(Path(file).read_text())
+        sys.stderr.flush()
+
     def garbage(self) -> None:
         self.agent.write("Traceback (most recent call last): this is no message\n")
 
@@ -205,6 +227,9 @@ STEPS: dict[str, Callable[..., None]] = {
     "await": Turn.await_file,
     "ask": Turn.ask,
     "read": Turn.read,
+    "tell": Turn.tell,
+    "fail": Turn.fail,
+    "complain": Turn.complain,
     "garbage": Turn.garbage,
     "half": Turn.half,
     "spawn": Turn.spawn,

@@ -25,6 +25,8 @@ PLAIN = {
     # Signals between two modules of ours: whoever raises one has a caller that waits for it.
     "HeldElsewhereError": ("actors/placement/leases.py",),
     "NotDeliveredError": ("actors/events/",),
+    "SkippedError": ("actors/automation/",),
+    "ApprovalNeededError": ("actors/automation/",),
     "StrangerError": ("actors/link/handshake.py",),
     # What the ACP SDK expects of a transport.
     "ConnectionError": ("topology/chat/",),

@@ -18,6 +18,7 @@ from acp.schema import (
 )
 
 from topology.chat.pieces import choose
+from topology.chat.status_line import StatusLine
 from topology.chat.view import View
 
 _ANSWER_SIGN: Final = "answer>"
@@ -36,6 +37,7 @@ class ChatClient:
         self.session_id = ""
         self.own_prompt: str | None = None
         self.commands: frozenset[str] = frozenset()
+        self.status = StatusLine(view)
         self._view = view
         self._next_line = next_line
         self._after_question = after_question
@@ -48,6 +50,7 @@ class ChatClient:
         self.commands = frozenset()
         self._seq = 0
         self._view.new_session()
+        self.status.forget()
 
     async def session_update(self, session_id: str, update: object, **meta: object) -> None:
         """Show an update, unless it was shown before: a session that is loaded again begins at its start."""
@@ -86,6 +89,8 @@ class ChatClient:
         if method == "lumilink/notice":
             said = next((params[name] for name in ("toast", "message", "kind") if params.get(name)), "notice")
             self._view.notice(str(said), str(params.get("recovery") or params.get("detail") or ""))
+        elif method == "lumilink/status":
+            self.status.take(params)
         elif method == "lumilink/queued":
             self._view.line(f"(waits for the running turn, place {params.get('place')} in the queue)", "dim")
 

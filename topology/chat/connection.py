@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 _CLIENT: Final = Implementation(name="lumilink-chat", title="LumiLink chat", version=GATEWAY_VERSION)
 _SHOWN_SESSIONS: Final = 20
+_WISHES: Final = {"status": True}
+"""``_meta.lumilink`` of what opens the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class ChatConnection:
     async def new(self) -> None:
         """Start a session in the current directory."""
         started: NewSessionResponse = await self._in_time(
-            self._acp.new_session(cwd=self._cwd, mcp_servers=[])
+            self._acp.new_session(cwd=self._cwd, mcp_servers=[], lumilink=_WISHES)
         )
         self.modes = started.modes
         self._client.enter(started.session_id)
@@ -121,7 +123,7 @@ class ChatConnection:
         if session_id != self._client.session_id:
             self._client.enter(session_id)
         loaded: LoadSessionResponse = await self._in_time(
-            self._acp.load_session(cwd=self._cwd, session_id=session_id)
+            self._acp.load_session(cwd=self._cwd, session_id=session_id, lumilink=_WISHES)
         )
         self.modes = loaded.modes
 

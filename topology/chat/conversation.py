@@ -152,6 +152,7 @@ class Conversation:
         prompt_id = f"chat-{secrets.token_urlsafe(12)}"
         self._client.own_prompt = text
         self._in_turn = True
+        status = asyncio.get_running_loop().create_task(self._client.status.run(), name="status")
         try:
             while True:
                 try:
@@ -162,6 +163,7 @@ class Conversation:
         except RequestError as error:
             self._view.error(*told(error))
         finally:
+            status.cancel()
             self._in_turn = False
             self._interrupted.clear()
             self._client.own_prompt = None

@@ -20,6 +20,8 @@ from acp.schema import (
     UserMessageChunk,
 )
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.text import Text
 
 from topology.chat.pieces import content_lines, plan_lines, question_lines, tool_line
@@ -44,6 +46,7 @@ class View:
         self._is_typed = is_typed
         self._flow = ""
         self._is_in_line = False
+        self._has_status = False
         self._tool_calls: dict[str, _ToolCall] = {}
         self._plan: Sequence[PlanEntry] = ()
         self._usage: UsageUpdate | None = None
@@ -66,6 +69,17 @@ class View:
     def line(self, text: str, style: str = "") -> None:
         """One line of ours."""
         self._lines([Text(plain(text), style=style)])
+
+    def status(self, text: str) -> None:
+        """How the turn fares, in the terminal's last line, until anything else is written. Only where one
+        types, and not in the middle of a line.
+        """
+        if self._is_typed and self._console.is_terminal and not self._is_in_line:
+            self._clear_status()
+            said = Text(f"({text})", style="dim")
+            said.truncate(max(self._console.width - 1, 1), overflow="ellipsis")
+            self._console.print(said, end="", soft_wrap=True)
+            self._has_status = True
 
     def notice(self, text: str, recovery: str = "") -> None:
         """Something that the user should know."""
@@ -169,7 +183,13 @@ class View:
             self._is_in_line = False
             self._print(Text(), end="\n")
 
+    def _clear_status(self) -> None:
+        if self._has_status:
+            self._has_status = False
+            self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+
     def _print(self, text: Text, end: str) -> None:
+        self._clear_status()
         # The terminal wraps: a stream has no lines yet, and text that is copied should have its own.
         self._console.print(text, end=end, soft_wrap=True)
 

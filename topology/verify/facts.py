@@ -188,7 +188,7 @@ def _read(event: Event) -> Fact:
         case EventKind.ACTIVATED:
             note = _activation(message)
             return Activated(seq, note.worker, note.fence)
-        case EventKind.CONNECTION | EventKind.PROTOCOL:
+        case EventKind.CONNECTION | EventKind.PROTOCOL | EventKind.ANSWERED:
             return Changed(seq)
         case EventKind.NOTICE:
             return Notice(seq)

@@ -23,6 +23,7 @@ from actors.records.models.container import (
     ContainerSession,
     EncryptionLevel,
 )
+from actors.records.models.erasure import Erasure, ErasureScope
 from actors.records.models.message import AcpMessage, Direction, MessageType
 from actors.records.models.metrics import MetricsEnvelope
 from actors.records.models.migration import (
@@ -55,6 +56,8 @@ __all__ = [
     "Diagnostic",
     "Direction",
     "EncryptionLevel",
+    "Erasure",
+    "ErasureScope",
     "GitHubAutomationSummary",
     "Initiator",
     "IssueRef",

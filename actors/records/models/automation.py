@@ -38,6 +38,7 @@ class SkipReason(StrEnum):
     MISSING_CREDENTIAL = "missing-credential"
     AUTOMATION_DISABLED = "automation-disabled"
     RATE_LIMITED = "rate-limited"
+    NOTHING_CHANGED = "nothing-changed"
     OTHER = "other"
 
 
@@ -50,12 +51,21 @@ class IssueRef(Part):
     title: Text
 
 
+class PullRequestState(StrEnum):
+    """What has become of a pull request."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
 class PullRequestRef(Part):
-    """A pull request and its branch."""
+    """A pull request and its branch; ``state`` is what GitHub has told of it last."""
 
     number: Positive
     url: Url
     branch: Identifier
+    state: PullRequestState = PullRequestState.OPEN
 
 
 class CommitRef(Part):

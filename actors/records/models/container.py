@@ -42,7 +42,7 @@ class ContainerSession(Record):
     """The session of a container, and how it is carried at present. A container has one at most.
 
     That its container supports the protocol is checked where it is stored. ``closed_at`` is None until it
-    has ended.
+    has ended. ``user_id`` is who opened it, if that was anybody in particular.
     """
 
     session_id: Identifier
@@ -55,6 +55,7 @@ class ContainerSession(Record):
     created_at: Moment
     updated_at: Moment
     closed_at: Moment | None = None
+    user_id: Identifier | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -126,6 +126,7 @@ SESSIONS: Final = record_table(
     moment("created_at"),
     moment("updated_at"),
     moment("closed_at", optional=True),
+    identifier("user_id", optional=True),
     belongs_to("container_id", "containers", "container_id"),
     belongs_to("acp_connection_id", "acp_connections", "connection_id", cascade=False),
     indexes=[
@@ -135,6 +136,7 @@ SESSIONS: Final = record_table(
         ("container_id", "created_at", "session_id"),
         ("protocol_type", "created_at", "session_id"),
         ("closed_at", "created_at", "session_id"),
+        ("user_id", "created_at", "session_id"),
         ("protocol_type", "closed_at"),
         ("protocol_type", "created_at", "workspace_id"),
         ("acp_connection_id",),

@@ -60,6 +60,7 @@ LISTS: Final[tuple[RecordList[Any], ...]] = (
     RecordList("/api/v1/rollbacks", kinds.ROLLBACKS, "Workspaces that went back to another protocol."),
     RecordList("/api/v1/automations", kinds.AUTOMATIONS, "What automations did, or why they did nothing."),
     RecordList("/api/v1/containers", kinds.CONTAINERS, "Containers, and the protocols that reach them."),
+    RecordList("/api/v1/erasures", kinds.ERASURES, "Receipts of what was erased."),
     RecordList("/api/v1/configurations", kinds.CONFIGURATIONS, "How containers are connected to."),
 )
 """Transcripts of all sessions are in ``transcripts.py``, since they can be searched."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from serve.reporting.operation import Answering, Operation, route
-from serve.reporting.records import audit, lists, singles, summary, timeline, transcripts
+from serve.reporting.records import audit, lists, service_levels, singles, summary, timeline, transcripts
 
 SERVED: Final[tuple[tuple[Operation, Answering], ...]] = (
     *(lists.operation_of(one) for one in lists.LISTS),
@@ -14,6 +14,7 @@ SERVED: Final[tuple[tuple[Operation, Answering], ...]] = (
     (transcripts.OPERATION, transcripts.transcripts),
     (timeline.OPERATION, timeline.timeline),
     (summary.OPERATION, summary.summary),
+    (service_levels.OPERATION, service_levels.service_levels),
     (audit.OPERATION, audit.exported),
 )
 

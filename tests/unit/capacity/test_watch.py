@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from actors import errors
@@ -22,6 +23,7 @@ class Books:
     def __init__(self, **settings: int) -> None:
         self.now = 100.0
         self.refused = 0
+        self.copies: set[tuple[str, str]] = set()
         self.ledger = Ledger()
         self.outbox = Outbox(self._post)
         self.watch = Watch(
@@ -38,10 +40,12 @@ class Books:
         self.watch.reported(report)
 
     def told(self, prefix: str = "") -> list[LiveEvent]:
+        """What is told whoever it is about; who else hears of it is in ``copies``."""
         self.watch.look()
-        waiting = list(self.outbox._waiting)
+        waiting = [event for event in self.outbox._waiting if event.name.startswith(prefix)]
         self.outbox._waiting.clear()
-        return [event for event in waiting if event.name.startswith(prefix)]
+        self.copies = {(event.name, event.installation) for event in waiting if event.copy}
+        return [event for event in waiting if not event.copy]
 
 
 def alerts_in(events: Sequence[LiveEvent]) -> list[tuple[str, str, str]]:
@@ -84,6 +88,59 @@ def test_a_tenant_hears_of_its_own_limit():
 
     assert alerts_in(events) == [("capacity-alert:opened", "installation:acme", "warning")]
     assert [event.installation for event in events] == ["acme"]
+    assert books.copies == {("capacity-alert:opened", "default")}, "operators see all"
+
+
+def test_an_alert_reaches_those_whose_sessions_are_there_until_it_is_over():
+    books = Books()
+    books.report("a", 19)
+    assert [event.installation for event in books.told("capacity")] == ["default"]
+    assert books.copies == {("capacity-alert:opened", "acme")}
+
+    books.report("a", 0)
+    books.told()
+    books.now += 301.0
+    books.report("a", 0)
+
+    assert [event.installation for event in books.told("capacity")] == ["default"]
+    assert books.copies == {("capacity-alert:resolved", "acme")}, "though it has no session any more"
+
+
+def test_of_a_full_worker_only_its_own_installations_hear():
+    books = Books()
+    books.report("a", 19)
+    report = WorkerReport("b", "gw:b:1", "h", 1, 7, "n", 20, 0, {"b-1": Owner("other", "repo")})
+    assert books.ledger.report(report, books.now)
+
+    [event] = [one for one in books.told("capacity") if b"worker:a" in one.data]
+
+    assert event.installation == "default"
+    assert books.copies == {("capacity-alert:opened", "acme")}
+
+
+async def test_after_a_restart_an_alert_ends_for_all_who_were_told_of_it():
+    books = Books()
+    books.report("a", 19)
+    books.watch.look()
+    alerts = [
+        msgspec.json.decode(event.data, type=CapacityAlert)
+        for event in books.outbox._waiting
+        if event.name == "capacity-alert:opened"
+    ]
+    assert {alert.installation_id for alert in alerts} == {"default", "acme"}
+
+    async def open_alerts() -> list[CapacityAlert]:
+        return sorted(alerts, key=lambda alert: alert.installation_id)
+
+    again = Books()
+    assert await again.watch._restore(open_alerts)
+    again.report("a", 0)
+    again.told()
+    again.now += 301.0
+    again.report("a", 0)
+
+    assert [event.installation for event in again.told("capacity")] == ["default"]
+    assert again.copies == {("capacity-alert:resolved", "acme")}
 
 
 def test_refused_and_returning_clients_make_a_storm():

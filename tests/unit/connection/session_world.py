@@ -15,6 +15,7 @@ from actors.agents.room import AgentRoom
 from actors.agents.target import AgentTarget
 from actors.connection.actor import ConnectionActor
 from actors.connection.attachment import Attachment
+from actors.connection.automating import AutomationDesk, NoAutomation
 from actors.connection.messages import (
     AttachMode,
     AttachSession,
@@ -312,6 +313,7 @@ class World:
         fence = 1 if before is None else before.lease.fence + 1
         self.standing = Standing()
         self.told_workspace: list[object] = []
+        self.automation: AutomationDesk = NoAutomation()
         self.lease: Lease = Lease(Placement(WORKSPACE, f"life-{fence}", fence, 0), lambda: None)
 
     def set(self, **settings: float | ReconnectPolicy | AgentTarget | None) -> None:
@@ -333,6 +335,7 @@ class World:
             self.room,
             self.standing,
             self.told_workspace.append,
+            self.automation,
         )
 
     @property

@@ -14,6 +14,11 @@ WORDS = {
     NoticeKind.CHOICE_LOST: {"what": "the mode"},
     NoticeKind.SWITCHED: {"protocol": "HTTP"},
     NoticeKind.REFUSED: {"why": "This client observes."},
+    **{
+        kind: {"toast": "GitHub automation did it."}
+        for kind in NoticeKind
+        if kind.value.startswith("automation-")
+    },
 }
 FOLDER = Path(notices.__file__).parent
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from support.counted import counted
 from worker_world import CAPACITY, EchoAgent, SharedJournal, Worker, settle
 
 from actors import errors
 from actors.capacity.roll import Owner
 from actors.link.endpoint import LinkAddress
+from actors.metrics.catalogue import TAKEN_UP
 from actors.placement.leases import LEASE_S, RENEW_EVERY_S
 
 LOAD = "session/load"
@@ -300,3 +302,16 @@ async def test_a_session_that_another_worker_has_does_not_count_as_ended_there(s
     assert first.host.report().ended == []
     assert first.host.report().life == first.life
     assert first.host.report().sessions == {"ses_1": Owner("a", "ws")}
+
+
+@pytest.mark.parametrize(("dead", "cause"), [("life-of-w1", "worker-died"), ("", "other")])
+async def test_a_session_that_is_taken_up_is_counted_by_its_cause(started: WorkerOf, dead: str, cause: str):
+    first = await started("w1")
+    await conversation(first)
+    await first.host.stop()
+    second = await started("w2")
+    before = counted(TAKEN_UP, cause=cause)
+    await second.one.open(1, "ses_1", LOAD, dead=dead)
+    await settle()
+
+    assert counted(TAKEN_UP, cause=cause) == before + 1

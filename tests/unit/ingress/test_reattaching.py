@@ -41,6 +41,17 @@ async def test_the_cursor_begins_where_the_answer_to_the_clients_request_says(wo
     assert (await world.opened(2)).greeting["after_seq"] == 41
 
 
+async def test_what_the_client_asked_to_be_told_of_it_is_told_of_again(world: World):
+    client, _ = world.client()
+    about = {"lumilink": {"turns": True, "status": True, "role": "observer"}}
+    client.take(request(1, "session/load", cwd="/", mcpServers=[], _meta=about))
+    (await world.opened()).loads(3)
+    world.worker_dies(place("w2"))
+    again = (await world.opened(2)).greeting
+
+    assert (again["turns"], again["status"], again["role"]) == (True, True, "observer")
+
+
 async def test_prompts_go_on_waiting_and_other_requests_have_ended(world: World):
     client, outlet, _ = await world.attached()
     client.take(request(1, "session/prompt", prompt=[]))

@@ -115,3 +115,13 @@ async def test_a_thousand_idle_actors_have_no_task(system: ActorSystem) -> None:
     await asyncio.gather(*(ref.ask("up", 5.0) for ref in refs))
     assert system.statistics().tasks == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_fullest_mailbox_is_the_one_that_counts(system: ActorSystem):
+    assert system.deepest_mailbox() == 0
+    one, two = (system.spawn(named(key), Scripted) for key in ("one", "two"))
+    for _ in range(3):
+        one.tell("a")
+    two.tell("b")
+
+    assert system.deepest_mailbox() == 3

@@ -51,7 +51,8 @@ async def _echo(method: str, arguments: dict[str, object]) -> object:
 
 
 class End(asyncio.Transport):
-    """One end of a socket in memory. ``written`` is all that was said; ``mute`` keeps it from arriving."""
+    """One end of a socket in memory. ``written`` is all that was said; ``mute`` keeps it from arriving,
+    ``unsent`` bytes are with the socket yet."""
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         super().__init__()
@@ -59,6 +60,7 @@ class End(asyncio.Transport):
         self.peer: End | None = None
         self.written = bytearray()
         self.mute = False
+        self.unsent = 0
         self.aborted = False
         self._over = False
 
@@ -68,6 +70,9 @@ class End(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._over:

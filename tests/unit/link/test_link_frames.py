@@ -198,3 +198,15 @@ async def test_the_loss_of_a_link_is_told_once(pipe: Pipe):
 
 def test_every_kind_of_frame_has_its_length():
     assert set(LENGTHS) == set(FrameKind)
+
+
+async def test_what_waits_is_what_was_written_in_this_turn_and_what_the_socket_has_not_sent(pipe: Pipe):
+    pipe.caller_end.unsent = 1000
+    assert (pipe.caller.queued_frames, pipe.caller.queued_bytes) == (0, 1000)
+    pipe.caller.send_data(1, b"x" * 50)
+    pipe.caller.send_data(1, b"x" * 50)
+
+    assert pipe.caller.queued_frames == 2
+    assert 1100 < pipe.caller.queued_bytes < 1150
+    await pipe.settle()
+    assert (pipe.caller.queued_frames, pipe.caller.queued_bytes) == (0, 1000)

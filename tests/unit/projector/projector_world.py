@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -161,12 +161,15 @@ class World:
         self.store = store
         self.now = NOON
         self.told: list[LiveEvent] = []
+        self.outgoing: Callable[[], None] | None = None
 
     async def post(self, events: Sequence[LiveEvent]) -> None:
         self.told += events
 
     def projector(self) -> Projector:
-        return Projector(self.journal, self.store, self.post, Sealer(KEY), lambda: self.now)
+        return Projector(
+            self.journal, self.store, self.post, Sealer(KEY), lambda: self.now, outgoing=self.outgoing
+        )
 
     async def project(self) -> None:
         """As a projector that was just started, until nothing is left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from unit.projector.projector_world import World, text_of
 
@@ -167,26 +169,6 @@ async def test_a_session_of_before_connections_were_told_of_has_one_of_its_own(w
     assert await world.texts() == ["Do it"]
 
 
-async def test_an_automation_s_summary_is_recorded_as_it_was_written(world: World) -> None:
-    summary = {
-        "installationId": "acme",
-        "summaryId": "00000000-0000-0000-0000-000000000001",
-        "sessionId": "sess-1",
-        "workspaceId": "repo",
-        "status": "skipped",
-        "skipReason": "repo-blocked",
-        "toastMessage": "Skipped.",
-        "transcriptNote": "The repository is blocked.",
-        "durationMs": 3,
-        "createdAt": "2026-03-01T12:00:00.000Z",
-    }
-    await world.session().connected().event("automation", summary).commit()
-    await world.project()
-
-    [found] = await world.all(kinds.AUTOMATIONS)
-    assert (found["status"], found["skipReason"]) == ("skipped", "repo-blocked")
-
-
 async def test_what_was_counted_in_a_minute_is_a_metric_of_its_workspace(world: World) -> None:
     for number in (1, 2):
         script = world.session(f"sess-{number}").connected().turn().prompt("Do it").chunk("Yes.")
@@ -212,3 +194,16 @@ async def test_an_ordinary_end_of_a_turn_is_no_error(world: World, outcome: str)
     await world.project()
 
     assert not (await world.all(kinds.MESSAGES))[-1]["error"]
+
+
+async def test_a_connection_was_heard_of_whenever_its_agent_has_said_something(world: World) -> None:
+    script = world.session().connected().turn().prompt("Hello").chunk("I am here ")
+    said_at = script.at
+    script.later(40_000).ended()
+    await script.save()
+    await world.project()
+
+    [connection] = await world.all(kinds.CONNECTIONS)
+    heard = datetime.fromisoformat(str(connection["lastHeartbeat"]))
+    assert round(heard.timestamp() * 1000) == said_at
+    assert str(connection["lastActive"]) > str(connection["lastHeartbeat"])

@@ -24,13 +24,6 @@ POISON = {
     "a connection without an id": ("connection", b'\n{"to":"connected"}'),
     "a turn that is a list": ("turn-ended", b"\n[]"),
     "a protocol that there is not": ("protocol", b'\n{"to":"smtp"}'),
-    "an automation of another installation": (
-        "automation",
-        (
-            b'\n{"installationId":"other","summaryId":"00000000-0000-0000-0000-000000000001","sessionId":"s",'
-            b'"workspaceId":"w","status":"success","durationMs":1,"createdAt":"2026-03-01T12:00:00Z"}'
-        ),
-    ),
     "a version that is to come": ("notice@7", b'\n{"params":{"toast":"x"}}'),
     "bytes that are no text": ("question", b"\n\xff\xfe"),
     "something nested too deep": ("update", b'{"params":' * 20_000),

@@ -156,6 +156,7 @@ class RuleConformance:
             "transcript_entries",
             "capacity_alerts",
             "metrics_envelopes",
+            "erasures",
         ]
 
 

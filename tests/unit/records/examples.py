@@ -15,6 +15,7 @@ from actors.records.models import (
     ConnectionTransition,
     Container,
     ContainerSession,
+    Erasure,
     GitHubAutomationSummary,
     MetricsEnvelope,
     ProtocolMigrationLog,
@@ -247,6 +248,24 @@ def metric(**changed: object) -> MetricsEnvelope:
     )
 
 
+def erasure(**changed: object) -> Erasure:
+    return Erasure.model_validate(
+        {
+            "installation_id": TENANT,
+            "erasure_id": number(1),
+            "scope": "subject",
+            "ordered_by": "0b1f6f0d5ac2a8e4",
+            "ordered_at": NOON,
+            "completed_at": at(3),
+            "sessions": 2,
+            "entries": 210,
+            "records": 87,
+            "digest": "0" * 64,
+        }
+        | changed
+    )
+
+
 EXAMPLES: Final[dict[str, Callable[..., Record]]] = {
     "containers": container,
     "acp_connections": connection,
@@ -260,5 +279,6 @@ EXAMPLES: Final[dict[str, Callable[..., Record]]] = {
     "transcript_entries": transcript,
     "capacity_alerts": alert,
     "metrics_envelopes": metric,
+    "erasures": erasure,
 }
 """By the name of their table, each after those that it refers to."""

@@ -17,7 +17,21 @@ from actors.records import Kind, Query
 from actors.records.kinds import KINDS
 from actors.records.models import ConnectionStatus, Record
 from actors.records.queries import cursor_after, statement
-from actors.records.tables import API_KEYS, METADATA, METRIC_TOTALS, PAYLOADS, POSITIONS, SET_ASIDE
+from actors.records.tables import (
+    API_KEYS,
+    INSTANCE_LOGS,
+    JOB_RUNS,
+    JOBS,
+    METADATA,
+    METRIC_TOTALS,
+    OUTBOX,
+    PAYLOADS,
+    POSITIONS,
+    RUNNERS,
+    SET_ASIDE,
+    SETTING_CHANGES,
+    SETTING_REGISTRY,
+)
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.table.name)
 
@@ -35,12 +49,13 @@ def indexed(table: Table) -> set[tuple[str, ...]]:
 
 def test_every_table_is_of_a_kind() -> None:
     others = {PAYLOADS, POSITIONS, SET_ASIDE, METRIC_TOTALS, API_KEYS}
+    others |= {OUTBOX, RUNNERS, JOBS, JOB_RUNS, INSTANCE_LOGS, SETTING_REGISTRY, SETTING_CHANGES}
     assert set(METADATA.tables.values()) == {kind.table for kind in KINDS} | others
     assert list(EXAMPLES) == [kind.table.name for kind in KINDS]
 
 
-# Whoever shows an API key says which one it is, and not whose.
-owned = [table for table in METADATA.tables.values() if table is not API_KEYS]
+# Whoever shows an API key says which one it is, and not whose; and the outbox is sent in the order of all.
+owned = [table for table in METADATA.tables.values() if table not in (API_KEYS, OUTBOX)]
 
 
 @pytest.mark.parametrize("table", owned, ids=lambda table: table.name)

@@ -28,28 +28,37 @@ INSTALLATION: Final = "acme"
 FREE: Final = {
     "GET /healthz",
     "GET /readyz",
-    "GET /metrics",
     # The page and its files hold nothing of anybody's, and the session is what one gets in by.
     "GET /console",
     "GET /console/assets/{}",
     "GET /sessions/schemas/{}.json",
     "GET /api/v1/openapi.json",
     "DELETE /console/session",
+    # What GitHub delivers is proven by its signature.
+    "POST /api/v1/webhooks/github",
 }
 SIGNED_IN: Final = {"POST /console/session", "GET /console/identity"}
 """What anybody may who is somebody."""
+WORKERS: Final = {"WS /runner/agents/{installation}/{name}"}
+"""For the gateway's own workers: no credential of anybody's opens it."""
 NEEDED: Final = {
     "GET /api/v1/topology": Right.TOPOLOGY_READ,
+    "GET /metrics": Right.METRICS_READ,
     "GET /api/v1/pool": Right.TOPOLOGY_READ,
     "PUT /api/v1/pool": Right.WORKERS_CHANGE,
     "POST /api/v1/workers/{}/drain": Right.WORKERS_CHANGE,
     "GET /api/v1/sessions/{}/questions": Right.SESSIONS_READ,
+    "GET /api/v1/sessions/{}/status": Right.SESSIONS_READ,
     "POST /api/v1/sessions/{}/questions/{}": Right.SESSIONS_USE,
+    "POST /api/v1/sessions/{}/automation": Right.SESSIONS_USE,
     "GET /api/v1/keys": Right.KEYS_CHANGE,
     "POST /api/v1/keys": Right.KEYS_CHANGE,
     "DELETE /api/v1/keys/{}": Right.KEYS_CHANGE,
     "GET /api/v1/audit/export": Right.AUDIT_EXPORT,
     "PUT /api/v1/installations/{}/protocol": Right.PROTOCOL_CHANGE,
+    "DELETE /api/v1/installations/{}": Right.ERASE,
+    "DELETE /api/v1/subjects/{}": Right.ERASE,
+    "GET /api/v1/erasures/{}": Right.ERASE,
     "PUT /api/v1/workspaces/{}/protocol": Right.PROTOCOL_CHANGE,
     # For what they work on users may do it, too.
     "POST /api/v1/workspaces/{}/protocol/rollback": Right.SESSIONS_USE,
@@ -65,7 +74,32 @@ NEEDED: Final = {
     "POST /sessions/{}/upload": Right.SESSIONS_USE,
     "POST /sessions/{}/action": Right.SESSIONS_USE,
     "POST /sessions/{}/cancel": Right.SESSIONS_USE,
+    **{
+        f"{method} {prefix}/jobs{path}": right
+        for prefix in ("", "/api/v1")
+        for method, path, right in (
+            ("POST", "", Right.JOBS_CHANGE),
+            ("GET", "", Right.RECORDS_READ),
+            ("GET", "/{}", Right.RECORDS_READ),
+            ("POST", "/{}/cancel", Right.JOBS_CHANGE),
+            ("POST", "/{}/retry", Right.JOBS_CHANGE),
+            ("GET", "/poll", Right.JOBS_RUN),
+            ("POST", "/progress", Right.JOBS_RUN),
+            ("POST", "/complete", Right.JOBS_RUN),
+        )
+    },
+    "POST /api/v1/instances/{}/logs": Right.JOBS_RUN,
+    "POST /instances/{}/logs": Right.JOBS_RUN,
+    "GET /instances/{}/logs": Right.RECORDS_READ,
+    "POST /api/v1/settings": Right.SETTINGS_CHANGE,
+    "PUT /api/v1/settings/{}": Right.SETTINGS_CHANGE,
+    "PUT /api/v1/settings/{}/value": Right.SETTINGS_CHANGE,
+    "DELETE /api/v1/settings/{}": Right.SETTINGS_CHANGE,
+    "POST /api/v1/agents": Right.JOBS_RUN,
+    "POST /api/v1/agents/{}/deactivate": Right.JOBS_CHANGE,
+    "POST /api/v1/agents/{}/activate": Right.JOBS_CHANGE,
     "WS /ws": Right.RECORDS_READ,
+    "WS /runner/{jobId}": Right.JOBS_RUN,
 }
 """What is read under ``/api/v1`` needs ``records-read`` unless it stands here; all else must stand here."""
 
@@ -126,13 +160,14 @@ async def status(name: str, roles: frozenset[Role] | None) -> int:
     # An installation is the caller's own, or it is refused for that.
     path = path.replace("installations/{}", f"installations/{INSTALLATION}").replace("{}", "x")
     if method == "WS":
-        return await _handshake(path)
+        return await handshake(path)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         return (await client.request(method, path)).status_code
 
 
-async def _handshake(path: str) -> int:
+async def handshake(path: str) -> int:
+    """The status that a WebSocket is refused with; 101 if it is accepted."""
     answered: list[Message] = []
 
     async def receive() -> Message:
@@ -151,7 +186,7 @@ async def _handshake(path: str) -> int:
 
 @pytest.mark.parametrize("name", ROUTES)
 def test_every_route_is_free_or_named_here_or_reads_records(name: str):
-    assert (name in FREE) + (name in SIGNED_IN) + (needed(name) is not None) == 1
+    assert (name in FREE) + (name in SIGNED_IN | WORKERS) + (needed(name) is not None) == 1
 
 
 @pytest.mark.parametrize("name", ROUTES)
@@ -161,11 +196,11 @@ async def test_without_a_credential_only_what_is_free_is_answered(name: str):
 
 @pytest.mark.parametrize("name", [name for name in ROUTES if name not in FREE])
 async def test_a_credential_without_a_role_opens_nothing(name: str):
-    assert (await status(name, frozenset()) == 403) is (name not in SIGNED_IN)
+    assert (await status(name, frozenset()) == 403) is (name not in SIGNED_IN | WORKERS)
 
 
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("name", [name for name in ROUTES if name not in FREE | SIGNED_IN])
+@pytest.mark.parametrize("name", [name for name in ROUTES if name not in FREE | SIGNED_IN | WORKERS])
 async def test_a_role_opens_the_routes_that_its_rights_are_for_and_no_others(name: str, role: Role):
     right = needed(name)
     answered = await status(name, frozenset({role}))

@@ -47,7 +47,8 @@ export function comparison({ latencyP95Ms = {}, throughputPerMin = {}, protocolM
   );
 }
 
-function figure(name, value, note, isBad = false) {
+/** One of them: its name, its value, and what stands below. */
+export function figure(name, value, note, isBad = false) {
   return el("div", {}, el("dt", {}, name), el("dd", { class: `value ${isBad ? "bad" : ""}`.trim() }, value), el("dd", { class: "note" }, note));
 }
 

@@ -8,6 +8,7 @@ import { debounced, nowAndThen } from "../timing.js";
 import { alertsPanel } from "./alerts.js";
 import { capacityPanel } from "./capacity.js";
 import { comparison, figures } from "./figures.js";
+import { serviceLevelsPanel } from "./service_levels.js";
 import { trends } from "./trends.js";
 
 const RANGES = [
@@ -55,7 +56,13 @@ export function overview({ app, params, signal }) {
       "div",
       { class: "columns two" },
       app.may("topology-read") ? capacityPanel({ app, signal }) : null,
-      el("div", { class: "stack" }, alertsPanel({ app, signal }), maySeeRecords ? parts.versus : null),
+      el(
+        "div",
+        { class: "stack" },
+        alertsPanel({ app, signal }),
+        maySeeRecords ? serviceLevelsPanel({ signal }) : null,
+        maySeeRecords ? parts.versus : null,
+      ),
     ),
   );
   return { title: "Overview", node };

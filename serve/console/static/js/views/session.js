@@ -9,6 +9,7 @@ import { address } from "../router.js";
 import { Region } from "../states.js";
 import { debounced, nowAndThen } from "../timing.js";
 import { messagesPanel } from "./messages.js";
+import { statusPanel } from "./status.js";
 import { timelinePanel } from "./timeline.js";
 import { transcriptPanel } from "./transcript.js";
 
@@ -30,7 +31,8 @@ export function sessionPage({ app, parts, signal }) {
     },
   });
   const panels = [timelinePanel(path, signal), transcriptPanel(path, signal), messagesPanel(id, signal)];
-  const refresh = () => [about, ...panels].forEach((one) => one.refresh());
+  const now = app.may("sessions-read") ? statusPanel(path, signal) : null;
+  const refresh = () => [about, now, ...panels].forEach((one) => one?.refresh());
   const soon = debounced(refresh, SETTLE_MS, signal);
   app.live.addEventListener("event", ({ detail }) => detail.data?.sessionId === id && soon(), { signal });
   app.live.addEventListener("gap", soon, { signal });
@@ -41,6 +43,7 @@ export function sessionPage({ app, parts, signal }) {
     { class: "stack" },
     el("div", { class: "head" }, el("div", {}, el("h1", {}, "Session ", el("span", { class: "id" }, id)), mark)),
     el("section", { class: "panel", "aria-label": "About this session" }, el("div", { class: "inside" }, about.node)),
+    now?.node,
     el("div", { class: "columns two" }, panels[0].node, panels[1].node),
     panels[2].node,
   );

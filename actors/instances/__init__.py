@@ -1,0 +1,1 @@
+"""Instances, which are containers and runners: the newest lines that each has logged."""

@@ -1,0 +1,1 @@
+"""What operators watch: every process counts for itself, one actor gathers, ``/metrics`` shows it."""

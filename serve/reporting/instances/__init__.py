@@ -1,0 +1,1 @@
+"""``/instances/{instanceId}/logs``: what containers and runners logged."""

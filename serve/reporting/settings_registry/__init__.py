@@ -1,0 +1,1 @@
+"""``/api/v1/settings``: the settings registry of the installation."""
