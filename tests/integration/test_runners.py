@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
-from support.gateway_process import GatewayProcess, scripted_agent_target
+from support.cut_line import CutLine
+from support.gateway_process import GatewayProcess
 from support.live_watcher import live_watcher
+from support.messages import numbers
+from support.runner_process import RunnerProcess
 from support.waiting import becomes_true
 from support.websocket_peer import begun_peer
 from support.workspace import Workspace
@@ -23,90 +21,6 @@ from support.workspace import Workspace
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180, func_only=True)]
 
 WITHIN_S = 30.0
-LUMILINK = str(Path(sys.executable).parent / "lumilink")
-
-
-class CutLine:
-    """A way from the runner to the gateway that can be cut: all of its connections at once."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-        self.port = 0
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def cut(self) -> int:
-        number = len(self._open)
-        for writer in self._open:
-            writer.transport.abort()
-        return number
-
-    async def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, to_there = await asyncio.open_connection("127.0.0.1", self._port)
-        both = {writer, to_there}
-        self._open |= both
-        try:
-            await asyncio.gather(_pump(reader, to_there), _pump(there, writer))
-        except OSError:
-            pass
-        finally:
-            self._open -= both
-            for one in both:
-                one.close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
-    writer.transport.abort()
-
-
-class Runner:
-    """A ``lumilink agent`` with the scripted agent."""
-
-    def __init__(self, server: str, folder: Path) -> None:
-        command = scripted_agent_target().removeprefix("stdio:")
-        self.log = (folder / "runner.log").open("wb")
-        self.process = subprocess.Popen(
-            [
-                LUMILINK,
-                "agent",
-                "--server",
-                server,
-                "--name",
-                "laptop",
-                "--drain",
-                "0",
-                "--",
-                *command.split(),
-            ],
-            cwd=folder,
-            stdout=self.log,
-            stderr=self.log,
-            env={key: value for key, value in os.environ.items() if not key.startswith("LUMILINK_")},
-        )
-
-    @property
-    def agents(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(20)
-        finally:
-            self.process.kill()
-            self.log.close()
 
 
 @pytest.fixture(scope="module")
@@ -141,20 +55,26 @@ async def test_a_runner_holds_a_session_over_cuts_of_its_line(
 ) -> None:
     async with begun_peer(at_runner.acp_over_websocket) as peer, live_watcher(at_runner) as watcher:
         await watcher.event("system:position")
-        runner = Runner(f"http://127.0.0.1:{line.port}", tmp_path)
+        runner = RunnerProcess(f"http://127.0.0.1:{line.port}", tmp_path, workspace)
         try:
-            assert await becomes_true(
-                lambda: b"ready laptop" in (tmp_path / "runner.log").read_bytes(), WITHIN_S
-            )
+            assert await becomes_true(runner.is_ready, WITHIN_S)
             session_id = await peer.new_session(workspace)
             assert await peer.prompt(session_id, "say 3") == "end_turn"
             [job] = await jobs(api)
             assert (job["jobType"], job["status"]) == ("session", "RUNNING")
             for _ in range(3):
-                turn = asyncio.ensure_future(peer.prompt(session_id, "say 3"))
+                turn = asyncio.ensure_future(peer.prompt(session_id, "drip 30 10"))
                 await asyncio.sleep(0.05)
                 assert line.cut()
                 assert await turn == "end_turn"
+            assert numbers(peer.messages, session_id) == [
+                1,
+                2,
+                3,
+                *range(1, 31),
+                *range(1, 31),
+                *range(1, 31),
+            ]
             assert len(runner.agents) == 1
             assert [one["jobId"] for one in await jobs(api)] == [job["jobId"]]
             await peer.close_session(session_id)
@@ -170,4 +90,4 @@ async def test_a_runner_holds_a_session_over_cuts_of_its_line(
             assert await becomes_true(lambda: not runner.agents, WITHIN_S)
         finally:
             code = runner.stop()
-    assert code == 0, (tmp_path / "runner.log").read_text()
+    assert code == 0, runner.said()
