@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from actors import errors
 from actors.errors import Category
 from actors.records.models import Part
 from serve.reporting.operation import Fault, Operation, Parameter, Schema, Shape
@@ -144,8 +145,17 @@ def _schemas(operations: Iterable[Operation]) -> tuple[dict[type, Schema], dict[
     found, components = msgspec.json.schema_components(structs, ref_template=_REF.format("{name}"))
     references: dict[type, Schema] = {**dict(zip(structs, found, strict=True))}
     references |= {model: keys[model, "serialization"] for model in models}
-    schemas = defined.get("$defs", {}) | components
+    others = defined.get("$defs", {})
+    for name in others.keys() & components.keys():
+        if not _is_same_choice(others[name], components[name]):
+            raise errors.InternalError(f"two shapes are called {name} in the document")
+    schemas = others | components
     return references, {name: _with_names_of_json(schemas[name]) for name in sorted(schemas)}
+
+
+def _is_same_choice(one: Schema, other: Schema) -> bool:
+    """An enum may be told by both libraries."""
+    return "enum" in one and sorted(one["enum"]) == sorted(other.get("enum", ()))
 
 
 def _with_names_of_json(schema: Schema) -> Schema:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from actors import errors
 from actors.capacity.client import CapacityClient
 from actors.connection.record import now_iso
-from actors.connection.status.shape import ConnectionStatus, SessionStatus, TurnState, TurnStatus
+from actors.connection.status.shape import LinkStatus, SessionStatus, TurnState, TurnStatus
 from actors.records import kinds
 from actors.worker import WorkerClient
 from serve.reporting.operation import JSON, Answer, Operation, Parameter, route
@@ -44,7 +44,7 @@ async def _from_records(session_id: str, identity: Identity) -> bytes:
     status = SessionStatus(
         session_id=session_id,
         at=now_iso(),
-        connection=ConnectionStatus("disconnected", found.protocol_type.value),
+        connection=LinkStatus("disconnected", found.protocol_type.value),
         turn=TurnStatus(TurnState.IDLE),
     )
     return msgspec.json.encode(status)

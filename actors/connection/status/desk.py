@@ -19,8 +19,8 @@ from actors.connection.session import Session
 from actors.connection.status.estimate import estimate
 from actors.connection.status.reader import StatusReader
 from actors.connection.status.shape import (
-    ConnectionStatus,
     Estimate,
+    LinkStatus,
     Progress,
     SessionStatus,
     TurnState,
@@ -194,11 +194,11 @@ class StatusDesk:
             usage=reader.usage,
         )
 
-    def _connection(self) -> ConnectionStatus:
+    def _connection(self) -> LinkStatus:
         port, now = self._port, _now()
         found = port.health.snapshot(now)
         p95, heard = found.latency_p95_s, found.last_heard
-        return ConnectionStatus(
+        return LinkStatus(
             port.state.value,
             port.protocol.value,
             None if p95 is None else round(p95 * 1000, 1),

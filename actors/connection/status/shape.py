@@ -24,7 +24,7 @@ class TurnState(StrEnum):
     """The turn waits for a person."""
 
 
-class ConnectionStatus(Struct, frozen=True, rename="camel", omit_defaults=True):
+class LinkStatus(Struct, frozen=True, rename="camel", omit_defaults=True):
     """The link to the agent. ``last_heard_ms``: how long ago the agent said anything."""
 
     state: str
@@ -92,7 +92,7 @@ class SessionStatus(Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 
     session_id: str
     at: str
-    connection: ConnectionStatus
+    connection: LinkStatus
     turn: TurnStatus
     progress: Progress | None = None
     estimate: Estimate | None = None
