@@ -125,6 +125,7 @@ class Host:
             settings.automation, settings.forge, storage.journal, storage.sessions.writer, self._workspace
         )
         if settings.automation.enabled:
+            await self.automations.prepare()
             self._start(self.automations.look_after(), "look after automations")
         self._start(self._end_orphans(self._storage.life), "end orphans")
         self.address = await self._links.listen(self._settings.host)

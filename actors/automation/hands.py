@@ -1,4 +1,4 @@
-"""The real parts that runs work with: git, GitHub, credentials. Loaded when the first run needs them."""
+"""The real parts that runs work with: git, GitHub, credentials. Loaded only where automation is on."""
 
 from __future__ import annotations
 
@@ -35,5 +35,6 @@ def make_hands(settings: AutomationSettings, access: ForgeAccess) -> Hands:
         credentials,
         settings,
         asyncio.Semaphore(settings.parallel),
+        prepare=client.prepare,
         close=close,
     )

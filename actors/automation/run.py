@@ -58,8 +58,8 @@ class Hands:
     """What the runs of a worker work with. ``checkout`` gives that of a directory; ``clock`` gives epoch
     seconds. ``slots`` lets so many of them go on at a time, in the order in which they come; as a workspace
     has one at a time, that is fair to all workspaces. ``limited`` says until when the limit of an owner of
-    repositories is used up, epoch seconds: so one run learns it for all. ``close`` is called when the worker
-    ends.
+    repositories is used up, epoch seconds: so one run learns it for all. ``prepare`` loads what
+    takes long to load, ``close`` is called when the worker ends.
     """
 
     checkout: Callable[[str], Checkout]
@@ -69,6 +69,7 @@ class Hands:
     slots: asyncio.Semaphore
     clock: Callable[[], float] = time.time
     limited: dict[str, float] = field(default_factory=dict)
+    prepare: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
     chance: Callable[[], float] = random.random
 

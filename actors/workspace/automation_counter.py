@@ -34,6 +34,13 @@ class AutomationCounter:
         self._workspace = workspace
         self._hands: Hands | None = None
 
+    async def prepare(self) -> None:
+        """Load what runs work with: half a second, which beside sessions would hold all of them up.
+
+        Raises SettingsError.
+        """
+        await self._take_hands().prepare()
+
     async def look_after(self) -> None:
         """Have what others left open taken up here, for as long as the worker lives."""
         await left_open.look_after(self._journal, self._resume)

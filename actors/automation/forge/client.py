@@ -1,6 +1,6 @@
 """Calls of GitHub's API by githubkit, each with a deadline, over connections that are kept.
 
-githubkit takes half a second and some 60 MB to load, so it is loaded by the first call, beside the loop. It
+githubkit takes half a second and some 60 MB to load, so that is done once it is needed, beside the loop. It
 opens a client for every call; what is costly in one, its connections, is ours and outlives it. It tries
 nothing again: who makes the calls knows best when.
 """
@@ -87,6 +87,10 @@ class ForgeClient:
         self._loading = asyncio.Lock()
         self._kit: GitHub[UnauthAuthStrategy] | None = None
         self._transport: _Kept | None = None
+
+    async def prepare(self) -> None:
+        """Load githubkit now, so that no call has to."""
+        await self.rest()
 
     async def rest(self) -> RestVersionSwitcher:
         """The API's methods. The first time takes as long as githubkit takes to load."""
