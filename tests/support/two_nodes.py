@@ -6,6 +6,7 @@ SIGTERM ends it. ``TwoNodeGateway`` is the same from outside.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from actors.records import migrate
 from support.gateway_process import GatewayProcess
 from topology.data_directory import DataDirectory
 from topology.ray_environment import ray_environment
@@ -64,6 +66,7 @@ def main(config: str) -> None:
     settings = load(Path(config), {})
     run_dir = Path(tempfile.mkdtemp(prefix="lumilink-", dir="/tmp"))
     with DataDirectory(settings.data_dir) as data, watchdog(run_dir):
+        asyncio.run(migrate(data.records_url(settings.records)))
         os.environ.update(ray_environment(run_dir, haproxy=True))
         _serve(settings, data)
 
