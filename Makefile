@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test lint unit integration endurance bench comparison demo-fallback idle-bench drain-bench projection-bench chaos herd lock clean console-screenshots reporting-bench scrape-bench load
+.PHONY: install run test lint unit integration endurance bench comparison demo-fallback idle-bench drain-bench projection-bench chaos herd lock clean console-screenshots reporting-bench scrape-bench load automation-bench
 
 install: $(STAMP)
 
@@ -79,6 +79,10 @@ herd: install
 # Reports over a million transcript entries, on SQLite and on PostgreSQL (apt-get install postgresql).
 reporting-bench: install
 	PYTHONPATH=tests $(BIN)/python -m loadtests.reporting --postgres
+
+# 1,000 turns within a minute, each of which becomes a branch, a commit and a pull request.
+automation-bench: install
+	PYTHONPATH=tests $(BIN)/python -m loadtests.automating
 
 # The pictures of docs/console.md. Needs Debian's chromium (apt-get install chromium).
 console-screenshots: install

@@ -197,10 +197,11 @@ class GitHubApi:
     def _count(self, grant: Grant) -> None:
         now = self.state.clock()
         if now >= grant.window_ends:
-            grant.uses, grant.window_ends = 0, now + 3600
+            grant.uses, grant.window_ends = 0, now + self.state.hour_s
         grant.uses += 1
         limit = self.state.calls_an_hour
         if limit is not None and grant.uses > limit:
+            self.state.limited += 1
             told = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(grant.window_ends))}
             raise RefusedError(403, "API rate limit exceeded for installation ID 7.", told)
 

@@ -3,11 +3,12 @@
 POST /_control/repositories  {"owner", "name", "files"?}
 POST /_control/tokens        {"secret", "permissions"?, "repositories"?}
 POST /_control/faults        a Fault's fields
-POST /_control/limits        {"calls_an_hour"?, "contents_a_minute"?}
+POST /_control/limits        {"calls_an_hour"?, "contents_a_minute"?, "hour_s"?: how long an hour is}
 POST /_control/repository    {"owner", "name", "protect"?: a branch's name,
                              "archived"?, "may_push"?, "has_issues"?, "installed"?}
 POST /_control/pull          {"owner", "name", "number", "state"?, "merged"?}
-GET  /_control/state         repositories with branches, issues and pull requests; the calls so far
+GET  /_control/state         repositories with branches, issues and pull requests; the calls so far, and
+                             how many of them a limit refused
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Control:
         told = await request.json()
         self.state.calls_an_hour = told.get("calls_an_hour")
         self.state.contents_a_minute = told.get("contents_a_minute")
+        self.state.hour_s = told.get("hour_s", 3600.0)
         return Response(status_code=204)
 
     async def set_repository(self, request: Request) -> Response:
@@ -73,7 +75,12 @@ class Control:
             for name, one in self.state.repositories.items()
         }
         return JSONResponse(
-            {"repositories": shown, "calls": self.state.calls, "tokens": len(self.state.tokens)}
+            {
+                "repositories": shown,
+                "calls": self.state.calls,
+                "limited": self.state.limited,
+                "tokens": len(self.state.tokens),
+            }
         )
 
     def _named(self, told: dict[str, Any]) -> Repository:

@@ -108,7 +108,10 @@ class Fault:
 
 @dataclass
 class GitHubState:
-    """Everything. ``clock`` gives epoch seconds; limits are off where they are None."""
+    """Everything. ``clock`` gives epoch seconds; limits are off where they are None.
+
+    An hour of the limits has ``hour_s`` seconds; ``limited`` counts the calls that a limit refused.
+    """
 
     home: Path
     clock: Callable[[], float] = time.time
@@ -116,6 +119,8 @@ class GitHubState:
     app_key: str = ""
     calls_an_hour: int | None = None
     contents_a_minute: int | None = None
+    hour_s: float = 3600.0
+    limited: int = 0
     refused_permissions: set[str] = field(default_factory=set)
     repositories: dict[str, Repository] = field(default_factory=dict)
     tokens: dict[str, Grant] = field(default_factory=dict)
@@ -184,6 +189,7 @@ class GitHubState:
         while self.made and self.made[0] <= now - MINUTE:
             self.made.popleft()
         if self.contents_a_minute is not None and len(self.made) >= self.contents_a_minute:
+            self.limited += 1
             return self.made[0] + MINUTE - now
         self.made.append(now)
         return None
