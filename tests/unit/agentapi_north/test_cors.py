@@ -9,6 +9,7 @@ import pytest
 
 from serve.reporting.app import app
 from serve.reporting.origin import rules
+from serve.reporting.records.source import records
 
 PAGE = "https://editor.example"
 
@@ -19,6 +20,8 @@ async def browser(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncC
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
+    # Some of what is asked for here reads records.
+    await records().close()
 
 
 async def test_a_browser_that_asks_first_is_told_what_the_page_may_send(browser: httpx.AsyncClient) -> None:
