@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, select
 
 from actors.jobs.models import Assignment, Job, Runner
 from actors.jobs.states import JobStatus
-from actors.records.tables import JOB_RUNS, JOBS, RUNNERS
+from actors.records.tables import JOB_RUNS, JOBS
 
 J: Final = JOBS.c
 R: Final = JOB_RUNS.c
@@ -88,11 +88,6 @@ def runner_of(row: RowMapping) -> Runner:
         created_at=row["created_at"],
         last_seen_at=_known(row["last_seen_at"]),
     )
-
-
-def runner_columns() -> Select[Any]:
-    """All runners."""
-    return select(RUNNERS)
 
 
 # A column's value is of any type; None is what is not known.

@@ -39,7 +39,6 @@ class Line:
         self._bytes = 0
         self._sent = 0
         self._received = 0
-        self._acknowledged = 0
         self._changed = asyncio.Event()
         self._on_room = on_room
         self.reason: str | None = None

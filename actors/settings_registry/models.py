@@ -98,12 +98,6 @@ class Setting(Struct, frozen=True, rename="camel"):
         """Which one it is."""
         return Place(self.game_type, self.file_type, self.section, self.key)
 
-    @property
-    def effective(self) -> Any:
-        """The value that holds: the one that was set, else the default, else None."""
-        found = self.default_value if self.value is UNSET else self.value
-        return None if found is UNSET else found
-
 
 class What(StrEnum):
     """What was done to a setting."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from ray import serve as ray_serve
 from ray.serve import Deployment
@@ -10,6 +11,7 @@ from ray.serve import Deployment
 from actors.capacity.client import CapacityClient
 from actors.metrics.client import start_telling
 from actors.metrics.metric import Role
+from actors.shells import end_process_if_it_fails
 from serve import agentapi
 from serve.ingress.gateway import Gateway, IngressSettings
 from serve.ingress.links import WorkerLinks
@@ -21,9 +23,11 @@ from serve.reporting.runners import sockets as runner_sockets
 from serve.reporting.telling import outbox
 from serve.rights.installing import install
 
+log = logging.getLogger("lumilink.reporting")
+
 
 class Reporting:
-    """One replica; it holds no state."""
+    """One replica. But for the lines of runners, whose two ends meet here, it holds no state."""
 
     def __init__(
         self, settings: OriginRules, ingress: IngressSettings, records_url: str, webhook_secret: str
@@ -35,7 +39,9 @@ class Reporting:
         records().use(records_url)
         runner_sockets.use(ingress.secret)
         webhooks.use(webhook_secret)
-        self._tasks.append(asyncio.get_running_loop().create_task(outbox().run(), name="events"))
+        posting = asyncio.get_running_loop().create_task(outbox().run(), name="post events")
+        end_process_if_it_fails(posting, log)
+        self._tasks.append(posting)
         capacity = CapacityClient()
         name = f"agentapi-{ray_serve.get_replica_context().replica_id.unique_id}"
         agentapi.service().bind(Gateway(ingress, WorkerLinks(name, ingress.secret, capacity), capacity))
